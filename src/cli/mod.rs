@@ -36,6 +36,7 @@ mod stop;
 mod strangers;
 mod table;
 mod timeline;
+mod session;
 mod token;
 mod vault;
 mod verbs;
@@ -113,6 +114,7 @@ enum Verb {
     /// Accept that a node is a different machine from now on, after its board or the whole server was replaced.
     AcceptHardware(protect::Args),
     Token(token::Args),
+    Session(session::Args),
     Appliance(appliance::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -199,6 +201,7 @@ impl Cli {
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
             Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
             Verb::Token(args) => token::run(config, args),
+            Verb::Session(args) => session::run(config, args),
             Verb::Appliance(args) => appliance::run(place, args),
             Verb::Completions(args) => completions::run(args),
             Verb::Man(args) => completions::man(args),

@@ -6,7 +6,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
+use super::Proved;
 use super::alone::Alone;
+use super::media::RepositoryUse;
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
 use super::{apart, media, packages, trees};
@@ -71,12 +73,12 @@ pub(crate) fn load(place: SitePaths<'_>) -> Result<Loaded, Failure> {
 
 /// Loads the site for a plan, which needs the release but not the files of an install tree: the tree may not exist yet.
 pub(crate) fn load_to_plan(place: SitePaths<'_>) -> Result<Loaded, Failure> {
-    read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
+    read_with(&find(place.file)?, place.templates, Depth::Plan, &[]).map_err(print)
 }
 
 /// Loads the site for making an install tree, so no install tree is looked at: a broken one may be what is made anew.
 pub(crate) fn load_to_build(place: SitePaths<'_>) -> Result<Loaded, Failure> {
-    read_with(&find(place.file)?, place.templates, Depth::Build).map_err(print)
+    read_with(&find(place.file)?, place.templates, Depth::Build, &[]).map_err(print)
 }
 
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
@@ -139,17 +141,22 @@ pub(crate) fn templates_of(named: Option<&Path>, key: Option<&str>) -> Templates
 
 /// Reads a site file as [`load_to_plan`] does. Prints nothing.
 pub(crate) fn read_to_plan(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
-    read_with(path, templates, Depth::Plan)
+    read_with(path, templates, Depth::Plan, &[])
 }
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
 pub(crate) fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
-    read_with(path, templates, Depth::Whole)
+    read_with(path, templates, Depth::Whole, &[])
+}
+
+/// Reads a site file as [`read`] does, and proves no text of a site that equals a proved one.
+pub(crate) fn read_again(path: &Path, templates: Option<&Path>, proved: Proved<'_>) -> Result<Loaded, LoadError> {
+    read_with(path, templates, Depth::Whole, proved)
 }
 
 /// Proves a text as if it were the content of a site file, which is not changed. Prints nothing.
 pub(crate) fn read_as(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, LoadError> {
-    examine(path, text, templates, Depth::Whole)
+    examine(path, text, templates, Depth::Whole, &[])
 }
 
 /// How much of what the site file names is examined.
@@ -163,30 +170,45 @@ enum Depth {
     Build,
 }
 
-fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
+fn read_with(
+    path: &Path,
+    templates: Option<&Path>,
+    depth: Depth,
+    proved: Proved<'_>,
+) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
-    examine(path, &text, templates, depth)
+    examine(path, &text, templates, depth, proved)
 }
 
 /// Proves a text that is to become this site file, like [`load`], and prints its mistakes.
 pub(crate) fn load_edited(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, Failure> {
-    examine(path, text, templates, Depth::Whole).map_err(print)
+    examine(path, text, templates, Depth::Whole, &[]).map_err(print)
 }
 
-fn examine(path: &Path, text: &str, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
+fn examine(
+    path: &Path,
+    text: &str,
+    templates: Option<&Path>,
+    depth: Depth,
+    proved: Proved<'_>,
+) -> Result<Loaded, LoadError> {
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),
         None => Ok(Templates::default()),
     };
-    let mut examined = super::examine(text, &fetch, &media::complete);
+    // What is guarded is a part of the site that is compared with the proved ones.
+    let complete = |site: &mut Site, repositories: &[RepositoryUse]| {
+        media::complete(site, repositories);
+        site.guarded = apart::guarded(site, path);
+    };
+    let mut examined = super::examine(text, &fetch, &complete, proved);
     let matters = |tree: &&TreeUse| depth == Depth::Whole || (depth == Depth::Plan && tree.path.exists());
     examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
     // If they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
-    if let Some(site) = &mut examined.site {
+    if let Some(site) = &examined.site {
         examined.problems.extend(apart::check(site, path, &examined.served));
-        site.guarded = apart::guarded(site, path);
     }
     let mut notes = Vec::new();
     if depth == Depth::Plan {

@@ -54,6 +54,7 @@ mod trees;
 mod variables;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeTable;
@@ -66,7 +67,7 @@ pub(crate) use edit::{CannotEdit, NewNode, disk_rule, with_node};
 
 pub(crate) use load::{
     LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_to_build, load_to_plan, read,
-    read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
+    read_again, read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
 pub(crate) use problem::{Excerpt, Problem, Spot};
@@ -91,7 +92,7 @@ pub const EXAMPLE_PLAIN: &str = include_str!("../../templates/site/plain.toml");
 ///
 /// It examines nothing outside the text: [`load`] checks whether the install trees exist.
 pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
-    let parsed = examine(text, &|_| Ok(Templates::default()), &|_, _| ());
+    let parsed = examine(text, &|_| Ok(Templates::default()), &|_, _| (), &[]);
     match parsed.site {
         Some(site) if parsed.problems.is_empty() => Ok(site),
         _ => Err(Problems::new(file_name, text, parsed.problems, &parsed.secrets)),
@@ -126,8 +127,17 @@ struct Examined {
 /// thing to do.
 type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String, String)>;
 
+/// Sites that were proved with no template but those of this program. An equal one is sent the same texts, so its texts
+/// are not proved again, which takes most of the time that a large site file takes.
+pub(crate) type Proved<'a> = &'a [Arc<Site>];
+
 /// Examines a text. `complete` adds what only the files outside know, before anything is proved.
-fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &[RepositoryUse])) -> Examined {
+fn examine(
+    text: &str,
+    fetch: FetchTemplates<'_>,
+    complete: &dyn Fn(&mut Site, &[RepositoryUse]),
+    proved: Proved<'_>,
+) -> Examined {
     let mut renderer = None;
     let found = Collector::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -161,7 +171,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         complete(&mut site, &repositories);
         loader::check(&file, &site).into_iter().for_each(|problem| found.add(problem));
         if found.count() == 0 {
-            renderer = prove_texts(&file, &site, own?, &found);
+            renderer = prove_texts(&file, &site, own?, &found, proved);
         }
         Some(site)
     });
@@ -182,7 +192,13 @@ fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Coll
 }
 
 /// Renders everything with the templates; returns the renderer when all is well.
-fn prove_texts(file: &SiteFile<'_>, site: &Site, own: Templates, found: &Collector) -> Option<Renderer> {
+fn prove_texts(
+    file: &SiteFile<'_>,
+    site: &Site,
+    own: Templates,
+    found: &Collector,
+    proved: Proved<'_>,
+) -> Option<Renderer> {
     let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
     let report = |message, help| {
         found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
@@ -197,6 +213,9 @@ fn prove_texts(file: &SiteFile<'_>, site: &Site, own: Templates, found: &Collect
     variables::check_last_group(&file.variables, &renderer.step_groups(&site.blueprint), found);
     for fault in renderer.own_step_faults(&site.blueprint) {
         report(fault.message, fault.help);
+    }
+    if renderer.own_templates().is_none() && proved.iter().any(|known| **known == *site) {
+        return (found.count() == 0).then_some(renderer);
     }
     let faults = prove::prove_templates(&renderer, site);
     let is_proved = faults.is_empty() && found.count() == 0;

@@ -478,3 +478,29 @@ fn users_that_are_no_list_are_told_once() {
     let told = problems.list().iter().filter(|problem| problem.message.contains("`user`")).count();
     assert_eq!(told, 1, "{problems}");
 }
+
+#[test]
+fn a_site_that_equals_a_proved_one_is_not_proved_again_and_any_other_is() {
+    // Nothing but the proof of the texts finds that a command line is too long.
+    let long = vec!["x"; 1000].join(" ");
+    let text = EXAMPLE.replacen("[[node]]", &format!("[[node]]\nkernel_args = \"{long}\""), 1);
+    let own = |files: &[(&str, &str)]| {
+        let files = files.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        move |_: Option<&str>| Ok(Templates { folder: "own".into(), files })
+    };
+    let problems = |fetch: FetchTemplates<'_>, proved: &[Arc<Site>]| {
+        let examined = examine(&text, fetch, &|_, _| (), proved);
+        assert_eq!(examined.renderer.is_some(), examined.problems.is_empty());
+        (examined.problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>(), examined.site.unwrap())
+    };
+    let ours = |_: Option<&str>| Ok(Templates::default());
+    let (found, site) = problems(&ours, &[]);
+    assert!(matches!(&found[..], [one] if one.contains("kernel command line")), "{found:?}");
+    let other = Arc::new(parse(EXAMPLE, "f").unwrap());
+    let same = Arc::new(site);
+    assert_eq!(problems(&ours, &[other.clone()]).0, found, "another one says nothing about this one");
+    assert_eq!(problems(&ours, &[other, same.clone()]).0, [""; 0]);
+    // A template of the operator makes other texts of the same site.
+    let theirs = own(&[("kickstart/snippets/post.sh.j2", "true\n")]);
+    assert!(!problems(&|key| theirs.clone()(key), &[same]).0.is_empty());
+}

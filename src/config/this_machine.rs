@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_card_of_this_machine_is_named_with_its_line() {
-        let examined = examine(EXAMPLE, &|_| Ok(Templates::default()), &|_, _| ());
+        let examined = examine(EXAMPLE, &|_| Ok(Templates::default()), &|_, _| (), &[]);
         let own = |text: &str| OwnCard { interface: "eth0".into(), mac: text.parse().unwrap() };
         assert_eq!(check(&examined.cards, &[own("52:54:00:99:99:99")]).count(), 0);
         for mac in ["52:54:00:a8:02:01", "52:54:00:a8:02:00"] {

@@ -16,7 +16,7 @@ use utoipa::{Modify, OpenApi};
 use super::role::Rule;
 use super::tokens;
 use super::{
-    error, events, explain, health, links, logs, metrics, node, orders, plan, power, records, routes, secrets, site,
+    error, events, explain, health, links, logs, metrics, node, orders, plan, power, records, routes, secrets, sessions, site,
     strangers, texts, timeline, web,
 };
 
@@ -29,7 +29,7 @@ use super::{
         timeline::of_all, timeline::story, events::events, strangers::list, strangers::adopted, orders::install, orders::disarm, orders::give_up, orders::protect,
         orders::unprotect, orders::maintenance, orders::clear_suspect, orders::accept_hardware, orders::reimage,
         orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, orders::foresee, power::show, power::switch, tokens::list,
-        tokens::create, tokens::revoke, links::make, web::report::report, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,
+        tokens::create, tokens::revoke, links::make, sessions::list, sessions::end, web::report::report, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,
         secrets::rotate, secrets::rotate_all, secrets::reveal, secrets::reveal_of_node
     ),
     components(schemas(error::ErrorBody, crate::store::NumberedEvent)),

@@ -34,6 +34,7 @@ pub(crate) mod socket;
 pub(crate) mod strangers;
 pub(crate) mod texts;
 pub(crate) mod timeline;
+pub(crate) mod sessions;
 pub(crate) mod token;
 pub(crate) mod tokens;
 mod web;

@@ -146,11 +146,28 @@ impl Keeper {
     /// Ends a session. It is refused from this call on, unless the store cannot forget it: then it would be back after
     /// the next start, so it stays, and the person is told to try again.
     pub(super) async fn sign_out(&self, visitor: &Visitor) -> Result<(), ChangeError> {
-        let session = lock(&self.people.sessions).remove(&visitor.id);
-        let order = Order::new(&visitor.actor(), "sign-out", "the pages");
-        let ended = self.store.change_token(TokenChange::EndSession { id: visitor.id.clone() }, order).await;
+        self.end(&visitor.id, Order::new(&visitor.actor(), "sign-out", "the pages")).await
+    }
+
+    /// The sessions that are open, the newest last.
+    pub(super) fn sessions(&self) -> Vec<StoredSession> {
+        let mut open: Vec<_> = lock(&self.people.sessions).values().cloned().collect();
+        open.retain(|session| self.is_open(session));
+        open.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
+        open
+    }
+
+    /// Ends somebody's session, as [`Self::sign_out`] does.
+    pub(super) async fn end_session(&self, session: &StoredSession, who: &Actor) -> Result<(), ChangeError> {
+        let order = Order::new(who, "session-end", "the pages").detail(format!("{}, {}", session.who, session.role));
+        self.end(&session.id, order).await
+    }
+
+    async fn end(&self, id: &str, order: Order) -> Result<(), ChangeError> {
+        let session = lock(&self.people.sessions).remove(id);
+        let ended = self.store.change_token(TokenChange::EndSession { id: id.into() }, order).await;
         if let (Err(_), Some(session)) = (&ended, session) {
-            lock(&self.people.sessions).insert(visitor.id.clone(), session);
+            lock(&self.people.sessions).insert(id.into(), session);
         }
         ended.map(drop)
     }

@@ -12,7 +12,7 @@ use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
 use super::{
     Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, power, records, secrets,
 };
-use super::{links, site, strangers, texts, timeline, tokens, web};
+use super::{links, sessions, site, strangers, texts, timeline, tokens, web};
 
 /// Largest body of a request over TCP, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -73,6 +73,8 @@ pub(crate) fn table() -> Vec<Route> {
         post(Owner, "/api/v1/tokens", tokens::create),
         post(Owner, "/api/v1/tokens/{name}/revoke", tokens::revoke),
         post(Socket, "/api/v1/links", links::make),
+        get(Admin, "/api/v1/sessions", sessions::list),
+        post(Admin, "/api/v1/sessions/{id}/end", sessions::end),
         get(Socket, "/api/v1/report", web::report::report),
         get(Admin, "/api/v1/audit", records::audit),
         get(Socket, "/api/v1/audit/verify", records::verify),

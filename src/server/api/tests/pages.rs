@@ -115,6 +115,36 @@ async fn a_link_signs_in_once_and_is_not_used_up_by_looking() {
 }
 
 #[tokio::test]
+async fn an_admin_sees_who_is_signed_in_and_ends_it() {
+    let desk = Desk::new().await;
+    let link = desk.api.keeper.make_link(&Actor::socket(0, None), Role::Operator);
+    let answer = desk.ask(Desk::form("/sign-in", "", &format!("link={link}"))).await;
+    let lost = Browser { desk: &desk, cookie: cookie_of(&answer) };
+    let viewer = desk.browser(Role::Viewer).await;
+    let admin = desk.token(Role::Admin).await;
+    let sessions = async || desk.get("/api/v1/sessions", &admin).await.json();
+    let listed = sessions().await;
+    let who = |session: &Value| session["who"].as_str().unwrap().to_string();
+    let found = listed.as_array().unwrap().iter().find(|session| who(session) == "socket uid 0").unwrap();
+    let id = found["id"].as_str().unwrap();
+    assert!(id.len() == 12 && found["role"] == "operator" && !lost.cookie.contains(id), "{found}");
+    let end = format!("/api/v1/sessions/{id}/end");
+    let operator = desk.token(Role::Operator).await;
+    assert_eq!(desk.get("/api/v1/sessions", &operator).await.status, 403);
+    assert_eq!(desk.post(&end, &operator, "{}").await.status, 403);
+    assert_eq!(lost.get("/").await.status, 200);
+    assert_eq!(desk.post(&end, &admin, "{}").await.status, 204);
+    assert_eq!(lost.get("/").await.status, 303, "asked to sign in");
+    let again = desk.post(&end, &admin, "{}").await;
+    assert!(again.status == 404 && again.text.contains("session list"), "{}", again.text);
+    assert_eq!(viewer.get("/").await.status, 200, "nobody else is out");
+    let left: Vec<_> = sessions().await.as_array().unwrap().iter().map(who).collect();
+    assert_eq!(left, ["token viewer"]);
+    let kept: Vec<_> = desk.store.sessions().await.unwrap().into_iter().map(|session| session.who).collect();
+    assert_eq!(kept, left, "also after a restart");
+}
+
+#[tokio::test]
 async fn what_the_store_cannot_take_uses_no_link_up_and_ends_no_session_for_a_while_only() {
     let folder = tempfile::tempdir().unwrap();
     let (store, writer) = Store::open(&folder.path().join("state")).await.unwrap();

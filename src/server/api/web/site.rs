@@ -2,7 +2,6 @@
 //! that asked and are not in it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, Path, Query, State as Shared};
@@ -15,9 +14,9 @@ use super::super::texts::{self, SiteDigest};
 use super::strangers::{self, Stranger};
 use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
-use crate::config::{Excerpt, LoadError, Loaded};
+use crate::config::{Excerpt, LoadError};
 use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
-use crate::server::operate::reload::Foreseen;
+use crate::server::operate::reload::{Foreseen, Preview};
 use crate::server::served::Served;
 use crate::unified;
 use crate::web::{Frame, Time};
@@ -121,14 +120,14 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> Result<(Html
             page.excerpts = problems.excerpts();
         }
         // The usual case needs no texts, which take seconds for thousands of nodes.
-        Ok((loaded, foreseen)) if is_same(&loaded, &served) => {
-            page.against = hindrances(foreseen);
+        Ok(preview) if is_same(&preview, &served) => {
+            page.against = hindrances(preview.foreseen);
             page.is_same = true;
         }
-        Ok((loaded, foreseen)) => {
-            page.against = hindrances(foreseen);
+        Ok(preview) => {
+            page.against = hindrances(preview.foreseen);
             let old = api.digests.of(&served.site, &served.renderer);
-            let new = api.digests.of(&Arc::new(loaded.site), &Arc::new(loaded.renderer));
+            let new = api.digests.of(&preview.site, &preview.renderer);
             let both = async { Ok::<_, ApiError>((old.wait().await?, new.wait().await?)) };
             // A report has nobody who could look again.
             let patience = if matches!(viewed, Viewed::AsFile(_)) { Duration::MAX } else { COMPARED_WITHIN };
@@ -176,9 +175,9 @@ impl SitePage {
 }
 
 /// Whether a reload would change no text: the same site, and templates of rackstart alone.
-fn is_same(loaded: &Loaded, served: &Served) -> bool {
+fn is_same(file: &Preview, served: &Served) -> bool {
     let has_own = |renderer: &Renderer| renderer.own_templates().is_some();
-    loaded.site == *served.site && !has_own(&loaded.renderer) && !has_own(&served.renderer)
+    *file.site == *served.site && !has_own(&file.renderer) && !has_own(&served.renderer)
 }
 
 fn hindrances(foreseen: Foreseen) -> Vec<(String, String)> {
@@ -212,11 +211,11 @@ pub(super) async fn change(
     Path(name): Path<String>,
 ) -> PageResult {
     let served = api.appliance.served();
-    let loaded = loaded(&api).await?;
+    let file = loadable(&api).await?;
     let wanted = name.clone();
     let texts = texts::blocking(move || {
         let old = of_node(&served.renderer, &served.site, &wanted)?;
-        let new = of_node(&loaded.renderer, &loaded.site, &wanted)?;
+        let new = of_node(&file.renderer, &file.site, &wanted)?;
         Ok((old.is_some() || new.is_some()).then(|| (old.unwrap_or_default(), new.unwrap_or_default())))
     });
     let (old, new) = texts.await?.ok_or_else(|| ApiError::no_such_node(&name))?;
@@ -226,18 +225,17 @@ pub(super) async fn change(
 /// What a reload would change for all nodes.
 pub(super) async fn shared_change(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
     let served = api.appliance.served();
-    let loaded = loaded(&api).await?;
+    let file = loadable(&api).await?;
     let texts = texts::blocking(move || {
         let old = texts_of_site(&served.renderer, &served.site.masked())?;
-        Ok((old, texts_of_site(&loaded.renderer, &loaded.site.masked())?))
+        Ok((old, texts_of_site(&file.renderer, &file.site.masked())?))
     });
     let (old, new) = texts.await?;
     changed(&api, &visitor, "every node", &old, &new)
 }
 
-async fn loaded(api: &Api) -> Result<Loaded, ApiError> {
-    let loaded = api.reloader.preview().await.map(|(loaded, _)| loaded);
-    loaded.map_err(|_| {
+async fn loadable(api: &Api) -> Result<Preview, ApiError> {
+    api.reloader.preview().await.map_err(|_| {
         let error = "the site file as it is now cannot be loaded";
         ApiError::new(StatusCode::CONFLICT, error, "the page Site shows its problems")
     })

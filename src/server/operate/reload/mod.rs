@@ -14,6 +14,7 @@ use crate::clock::unix_now;
 use crate::config::{self, LoadError, Loaded};
 use crate::failure::Failure;
 use crate::lifecycle::{Hindrance, hindrances, withdrawn};
+use crate::render::Renderer;
 use crate::server::error::ServerError;
 use crate::server::operate::arming::Unarmed;
 use crate::server::operate::differs;
@@ -78,6 +79,16 @@ pub(crate) struct Against {
     pub help: String,
 }
 
+/// What a reload would serve.
+pub(crate) struct Preview {
+    /// The site of the file as it is now.
+    pub site: Arc<Site>,
+    /// Proved on that site.
+    pub renderer: Arc<Renderer>,
+    /// What speaks against it.
+    pub foreseen: Foreseen,
+}
+
 /// Reloads the site, one reload at a time.
 #[derive(Clone)]
 pub struct Reloader {
@@ -86,12 +97,14 @@ pub struct Reloader {
     store: Store,
     unarmed: Unarmed,
     one_at_a_time: Arc<Mutex<()>>,
+    /// The site file as it was looked at last, when it could be loaded and has no templates but those of rackstart.
+    looked_at: Arc<std::sync::Mutex<Option<Arc<Site>>>>,
 }
 
 impl Reloader {
     /// A reloader that replaces the content of `served` with that of `source` on request.
     pub fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store, unarmed: Unarmed) -> Self {
-        Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default() }
+        Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default(), looked_at: Arc::default() }
     }
 
     /// Loads, tests and swaps, or keeps the running site and says why. The audit log records who ordered it.
@@ -154,16 +167,19 @@ impl Reloader {
     }
 
     /// What a reload would load and what speaks against it, or every problem of the file. Nothing is loaded.
-    pub(crate) async fn preview(&self) -> Result<(Loaded, Foreseen), LoadError> {
-        let loaded = self.load().await?;
-        let foreseen = self.foreseen(&loaded.site);
-        Ok((loaded, foreseen))
+    pub(crate) async fn preview(&self) -> Result<Preview, LoadError> {
+        let Loaded { site, renderer, .. } = self.load().await?;
+        let (site, renderer) = (Arc::new(site), Arc::new(renderer));
+        let is_ours = renderer.own_templates().is_none();
+        *self.looked_at.lock().expect("no holder of this lock panics") = is_ours.then(|| site.clone());
+        let foreseen = self.foreseen(&site);
+        Ok(Preview { site, renderer, foreseen })
     }
 
     /// Loads the site file. Reading and rendering thousands of nodes takes seconds, and packets must not wait for it.
     async fn load(&self) -> Result<Loaded, LoadError> {
-        let source = self.source.clone();
-        let load = move || config::read(&source.file, source.templates.as_deref());
+        let (source, proved) = (self.source.clone(), self.proved());
+        let load = move || config::read_again(&source.file, source.templates.as_deref(), &proved);
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(problems)) => Err(problems),
@@ -172,6 +188,14 @@ impl Reloader {
                 Err(LoadError::Unreadable(failure.hint("report this as a bug")))
             }
         }
+    }
+
+    /// The sites whose texts were proved with rackstart's own templates: what is served, and what was looked at last.
+    fn proved(&self) -> Vec<Arc<Site>> {
+        let served = self.served.borrow();
+        let is_ours = served.renderer.own_templates().is_none();
+        let looked_at = self.looked_at.lock().expect("no holder of this lock panics").clone();
+        is_ours.then(|| served.site.clone()).into_iter().chain(looked_at).collect()
     }
 
     async fn take_over(&self, loaded: Loaded) -> Result<Reloaded, String> {
