@@ -170,12 +170,7 @@ enum Depth {
     Build,
 }
 
-fn read_with(
-    path: &Path,
-    templates: Option<&Path>,
-    depth: Depth,
-    proved: Proved<'_>,
-) -> Result<Loaded, LoadError> {
+fn read_with(path: &Path, templates: Option<&Path>, depth: Depth, proved: Proved<'_>) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     examine(path, &text, templates, depth, proved)
 }

@@ -498,7 +498,7 @@ fn a_site_that_equals_a_proved_one_is_not_proved_again_and_any_other_is() {
     assert!(matches!(&found[..], [one] if one.contains("kernel command line")), "{found:?}");
     let other = Arc::new(parse(EXAMPLE, "f").unwrap());
     let same = Arc::new(site);
-    assert_eq!(problems(&ours, &[other.clone()]).0, found, "another one says nothing about this one");
+    assert_eq!(problems(&ours, std::slice::from_ref(&other)).0, found, "another one says nothing about this one");
     assert_eq!(problems(&ours, &[other, same.clone()]).0, [""; 0]);
     // A template of the operator makes other texts of the same site.
     let theirs = own(&[("kickstart/snippets/post.sh.j2", "true\n")]);

@@ -16,8 +16,8 @@ use utoipa::{Modify, OpenApi};
 use super::role::Rule;
 use super::tokens;
 use super::{
-    error, events, explain, health, links, logs, metrics, node, orders, plan, power, records, routes, secrets, sessions, site,
-    strangers, texts, timeline, web,
+    error, events, explain, health, links, logs, metrics, node, orders, plan, power, records, routes, secrets,
+    sessions, site, strangers, texts, timeline, web,
 };
 
 #[derive(OpenApi)]

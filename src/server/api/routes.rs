@@ -4,7 +4,7 @@
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Router, handler::Handler};
 
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
@@ -115,7 +115,7 @@ pub fn app(api: Api) -> Router {
 
 /// The API at the socket, for requests whose caller `socket::serve` has identified.
 pub(crate) fn at_the_socket(api: Api) -> Router {
-    router(&api, table().into_iter()).layer(from_fn(guard::socket_door)).with_state(api)
+    router(&api, table().into_iter()).fallback(guard::nothing_here).layer(from_fn(guard::socket_door)).with_state(api)
 }
 
 fn router(api: &Api, routes: impl Iterator<Item = Route>) -> Router<Api> {
@@ -123,5 +123,6 @@ fn router(api: &Api, routes: impl Iterator<Item = Route>) -> Router<Api> {
     for Route { path, rule, handler, .. } in routes {
         router = router.route(path, handler.route_layer(from_fn_with_state((api.clone(), rule), guard::authorise)));
     }
-    router.fallback(guard::nothing_here)
+    // Everything else below `/` is a page, or none.
+    router.route("/api/", any(guard::nothing_here)).route("/api/{*path}", any(guard::nothing_here))
 }

@@ -121,7 +121,7 @@ async fn every_answer_is_dressed_for_browsers_and_every_refusal_has_error_and_he
         (200, desk.get("/api/v1/site", &token).await),
         (200, desk.get("/api/v1/nodes/compute2/texts/kickstart", &token).await),
         (404, desk.get("/api/v1/nothing", &token).await),
-        (404, desk.get("/api", &token).await),
+        (404, desk.get("/api/", &token).await),
         (404, desk.get("/api/v1/nodes/nobody", &token).await),
         (404, desk.get("/api/v1/nodes/compute2/texts/passwords", &token).await),
         (404, desk.get("/api/v1/nodes?after=nobody", &token).await),

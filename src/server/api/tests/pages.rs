@@ -115,6 +115,25 @@ async fn a_link_signs_in_once_and_is_not_used_up_by_looking() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_none_is_a_page_for_people_and_json_for_programs() {
+    let desk = Desk::new().await;
+    let viewer = desk.browser(Role::Viewer).await;
+    let nobody = Browser { desk: &desk, cookie: String::new() };
+    for path in ["/nope", "/nodes/compute2/nope", "/nodes/", "/apis"] {
+        let page = viewer.get(path).await;
+        assert!(page.status == 404 && page.text.contains("there is no such page"), "{path}: {}", page.text);
+        assert!(page.text.contains("token viewer, viewer"), "the way to the other pages is there");
+        let page = nobody.get(path).await;
+        assert!(page.status == 404 && !page.text.contains(&desk.api.appliance.site().name), "{path}");
+    }
+    for path in ["/api/v1/nope", "/api/", "/api/v2/nodes"] {
+        let answer = nobody.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.error().0), (404, 404), "{path}");
+        assert_eq!(answer.headers["content-type"], "application/json", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_admin_sees_who_is_signed_in_and_ends_it() {
     let desk = Desk::new().await;
     let link = desk.api.keeper.make_link(&Actor::socket(0, None), Role::Operator);

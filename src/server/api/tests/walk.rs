@@ -18,7 +18,7 @@ fn table() -> Vec<Route> {
 fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
-    let path = path.replace("{secret}", "NOVA_MYSQL_PASSWORD");
+    let path = path.replace("{secret}", "NOVA_MYSQL_PASSWORD").replace("{id}", "0123456789ab");
     let body = match route.path {
         "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
@@ -202,6 +202,8 @@ async fn every_route_refuses_each_role_below_its_own_and_no_role_from_it_on() {
                     let (status, error) = answer.error();
                     assert!(status == 403 && error.contains("has the role"), "{at}");
                 }
+                // Nobody is signed in.
+                true if route.path.ends_with("/end") => assert_eq!(answer.status, 404, "{at}"),
                 true => assert!(answer.status.is_success() || answer.status == 409, "{at}"),
             }
         }
@@ -226,8 +228,8 @@ async fn at_the_socket_its_group_may_all_but_what_is_its_owners_alone() {
             if route.rule.is_owners() && !is_owner {
                 assert!(parts.status == 403 && text.contains("run it with sudo"), "{at}");
             } else {
-                // No installer has logged and no token exists, so the log and the token are missing.
-                let is_missing = route.path.ends_with("/log") || route.path.ends_with("/revoke");
+                // No installer has logged, no token exists and nobody is signed in.
+                let is_missing = ["/log", "/revoke", "/end"].iter().any(|end| route.path.ends_with(end));
                 let is_fine = parts.status.is_success() || parts.status == 409;
                 assert!(is_fine || is_missing && parts.status == 404, "{at}");
             }

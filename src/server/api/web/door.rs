@@ -2,7 +2,7 @@
 //! form comes from one of our own pages. Also the headers of every answer, and refusals as pages.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest as _, Request, State as Shared};
+use axum::extract::{Extension, FromRequest as _, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -88,6 +88,17 @@ fn page_of(api: &Api, visitor: Option<&Visitor>, path: &str, error: &ApiError) -
     let text = shown("refused.html", &frame(api, visitor, title, ""), page);
     let mut response = text.map_or_else(|_| title.into_response(), IntoResponse::into_response);
     *response.status_mut() = error.status;
+    response
+}
+
+/// Answers paths that have no page.
+pub(super) async fn nowhere(Extension(visitor): Extension<Option<Visitor>>) -> Response {
+    let error = "there is no such page";
+    let mut response =
+        ApiError::new(StatusCode::NOT_FOUND, error, "the first page leads to all others").into_response();
+    if let Some(visitor) = visitor {
+        response.extensions_mut().insert(visitor);
+    }
     response
 }
 

@@ -80,6 +80,7 @@ fn table() -> Vec<Entry> {
         operator("/reimage", get(orders::ask_wipe).post(orders::wipe)),
         operator("/orders/stop", post(orders::stop)),
         entry(Needs::Role(Role::Admin), "/orders/lift", post(orders::lift)),
+        public("/{*path}", get(door::nowhere).post(door::nowhere)),
     ]
 }
 

@@ -104,7 +104,14 @@ pub struct Reloader {
 impl Reloader {
     /// A reloader that replaces the content of `served` with that of `source` on request.
     pub fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store, unarmed: Unarmed) -> Self {
-        Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default(), looked_at: Arc::default() }
+        Self {
+            source: Arc::new(source),
+            served,
+            store,
+            unarmed,
+            one_at_a_time: Arc::default(),
+            looked_at: Arc::default(),
+        }
     }
 
     /// Loads, tests and swaps, or keeps the running site and says why. The audit log records who ordered it.
