@@ -2,6 +2,7 @@
 
 mod behind_a_relay;
 mod crowd;
+mod floods;
 mod ipmi;
 mod life;
 mod names_and_time;

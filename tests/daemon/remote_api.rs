@@ -10,7 +10,7 @@ use crate::support::serving::{PROGRAM, Serving};
 
 const URL: &str = "http://127.0.0.1:8081/api/v1";
 
-fn with_api(folder: &Path) -> Command {
+pub fn with_api(folder: &Path) -> Command {
     add(folder, "[api]\nlisten = \"127.0.0.1:8081\"\n\n[network]");
     Serving::plain(folder)
 }
