@@ -76,12 +76,12 @@ impl Hindrance {
 /// One that is armed to wipe stays what its operator was shown, because the permit is for those disks; but it may leave
 /// the file, see [`withdrawn`]. A node in firstboot keeps its MAC and its address, or its reports would be refused; the
 /// rest of its entry takes effect with its next installation.
-pub(crate) fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
+pub(crate) fn hindrances<'s>(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<&'s State>) -> Vec<Hindrance> {
     let mut all = restarts(old, new);
     all.extend(copies(old, new, &state));
     for node in &old.nodes {
         let Some(state) = state(node.mac) else { continue };
-        let what = match &state {
+        let what = match state {
             State::Armed { attempt, .. } if attempt.boots > 0 => entry(old, new, node),
             State::Installing { .. } => entry(old, new, node),
             State::Armed { attempt, .. } if attempt.scope.wipes() => shown(new, node),
@@ -118,7 +118,7 @@ pub(crate) fn is_to_wipe(state: &State) -> bool {
 /// Unless the site file names the number of copies, it follows from the number of holders; but an existing volume has
 /// the number with which it was made, also when the line that named it is taken out. Nodes that leave are no
 /// hindrance: the operator who removes a holder says how many copies remain.
-fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Option<Hindrance> {
+fn copies<'s>(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<&'s State>) -> Option<Hindrance> {
     let (before, after) = (CopySets::of(old), CopySets::of(new));
     let made = before.members().any(|node| state(node.mac).is_some_and(|state| state.system().is_some()));
     let holders = |sets: &CopySets<'_>| sets.members().count() + sets.spare.len();
@@ -247,7 +247,7 @@ mod tests {
         let mac = old.node_by_name("compute2").unwrap().mac;
         let mut new = old.clone();
         edit(&mut new);
-        hindrances(&old, &new, |asked| (asked == mac).then(|| state.clone())).iter().map(ToString::to_string).collect()
+        hindrances(&old, &new, |asked| (asked == mac).then_some(&state)).iter().map(ToString::to_string).collect()
     }
 
     fn compute2(site: &mut Site) -> &mut Node {
@@ -355,8 +355,8 @@ mod tests {
             site.blueprint.variables.insert("replica".into(), named.into());
             site
         };
-        let ready = |_| Some(State::Ready { attempt: attempt(1) });
-        hindrances(&with(before), &with(after), ready).iter().map(ToString::to_string).collect()
+        let ready = State::Ready { attempt: attempt(1) };
+        hindrances(&with(before), &with(after), |_| Some(&ready)).iter().map(ToString::to_string).collect()
     }
 
     #[test]

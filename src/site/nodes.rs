@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::ops::{Deref, DerefMut};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{Mac, Nic, Node};
 
-/// All nodes. Reads like a `Vec`; after a change, the next look-up rebuilds the index.
+/// All nodes. Reads like a `Vec`; after a change, the next look-up rebuilds the index. Copies share the nodes until one
+/// of them is changed: a site is often copied to hide its passwords, and may have 100,000 nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Nodes {
-    list: Vec<Node>,
-    index: OnceLock<Index>,
+    list: Arc<Vec<Node>>,
+    index: OnceLock<Arc<Index>>,
 }
 
 /// Positions in the list. Of two nodes that share a value the first one counts, as in a search from the beginning.
@@ -58,14 +59,14 @@ impl Nodes {
                     index.by_card.entry(nic.mac).or_insert((place, card));
                 }
             }
-            index
+            Arc::new(index)
         })
     }
 }
 
 impl From<Vec<Node>> for Nodes {
     fn from(list: Vec<Node>) -> Self {
-        Self { list, index: OnceLock::new() }
+        Self { list: Arc::new(list), index: OnceLock::new() }
     }
 }
 
@@ -85,7 +86,7 @@ impl<'a> IntoIterator for &'a Nodes {
 
 impl PartialEq for Nodes {
     fn eq(&self, other: &Self) -> bool {
-        self.list == other.list
+        Arc::ptr_eq(&self.list, &other.list) || self.list == other.list
     }
 }
 
@@ -101,7 +102,7 @@ impl Deref for Nodes {
 impl DerefMut for Nodes {
     fn deref_mut(&mut self) -> &mut Vec<Node> {
         self.index = OnceLock::new();
-        &mut self.list
+        Arc::make_mut(&mut self.list)
     }
 }
 
@@ -127,6 +128,15 @@ mod tests {
             assert_eq!(nodes.by_mac(gone.mac), None);
             assert!(nodes.by_name("other").is_some());
         }
+    }
+
+    #[test]
+    fn a_change_of_a_copy_is_not_one_of_the_other() {
+        let nodes = paper_site().nodes;
+        let mut copy = nodes.clone();
+        assert_eq!(copy, nodes);
+        copy[0].name = "other".parse().unwrap();
+        assert!(copy != nodes && nodes.by_name("other").is_none() && copy.by_name("other").is_some());
     }
 
     #[test]

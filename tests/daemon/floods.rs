@@ -124,7 +124,8 @@ fn a_node_is_answered_beside_every_flood_of_the_ports_that_speak_http() {
         let guess = format!("GET /api/v1/site HTTP/1.1\r\nHost: {API}\r\nAuthorization: Bearer {wrong}\r\n\r\n");
         let here = |_| to_the_api();
         let there = |n| from_a_stranger(&machine, n);
-        let floods: [(&str, &(dyn Fn(&Flood) + Sync), usize); 5] = [
+        type Attack<'a> = &'a (dyn Fn(&Flood) + Sync);
+        let floods: [(&str, Attack<'_>, usize); 5] = [
             ("event streams that nobody reads", &|flood| flood.holds(here, &streams, false), HELD),
             ("orders that come a byte at a time", &|flood| flood.holds(here, &bodies, true), HELD),
             ("reports of strangers, a byte at a time", &|flood| flood.holds(there, &reports, true), HELD),

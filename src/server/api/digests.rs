@@ -33,8 +33,13 @@ impl Kept {
     fn is_of(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> bool {
         let has_own = |renderer: &Renderer| renderer.own_templates().is_some();
         let is_it = Arc::ptr_eq(&self.site, site) && Arc::ptr_eq(&self.renderer, renderer);
-        is_it || (*self.site == **site && !has_own(&self.renderer) && !has_own(renderer))
+        is_it || (!has_own(&self.renderer) && !has_own(renderer) && is_same(&self.site, site))
     }
+}
+
+/// Whether two sites are the same, which costs nothing when they are one.
+fn is_same(one: &Arc<Site>, other: &Arc<Site>) -> bool {
+    Arc::ptr_eq(one, other) || **one == **other
 }
 
 impl Digests {

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::lifecycle::{Hindrance, hindrances, withdrawn};
 use crate::render::Renderer;
 use crate::server::error::ServerError;
+use crate::server::lock::lock;
 use crate::server::operate::arming::Unarmed;
 use crate::server::operate::differs;
 use crate::server::operate::installed::record_what_is_installed;
@@ -89,6 +90,13 @@ pub(crate) struct Preview {
     pub foreseen: Foreseen,
 }
 
+/// A site, and a renderer that was proved on it.
+#[derive(Clone)]
+struct Proven {
+    site: Arc<Site>,
+    renderer: Arc<Renderer>,
+}
+
 /// Reloads the site, one reload at a time.
 #[derive(Clone)]
 pub struct Reloader {
@@ -98,7 +106,7 @@ pub struct Reloader {
     unarmed: Unarmed,
     one_at_a_time: Arc<Mutex<()>>,
     /// The site file as it was looked at last, when it could be loaded and has no templates but those of rackstart.
-    looked_at: Arc<std::sync::Mutex<Option<Arc<Site>>>>,
+    looked_at: Arc<std::sync::Mutex<Option<Proven>>>,
 }
 
 impl Reloader {
@@ -175,18 +183,44 @@ impl Reloader {
 
     /// What a reload would load and what speaks against it, or every problem of the file. Nothing is loaded.
     pub(crate) async fn preview(&self) -> Result<Preview, LoadError> {
-        let Loaded { site, renderer, .. } = self.load().await?;
-        let (site, renderer) = (Arc::new(site), Arc::new(renderer));
-        let is_ours = renderer.own_templates().is_none();
-        *self.looked_at.lock().expect("no holder of this lock panics") = is_ours.then(|| site.clone());
-        let foreseen = self.foreseen(&site);
-        Ok(Preview { site, renderer, foreseen })
+        let this = self.clone();
+        self.at_work(move |loaded| {
+            let Proven { site, renderer } = this.look_at(loaded);
+            let foreseen = this.foreseen(&site);
+            Preview { site, renderer, foreseen }
+        })
+        .await
     }
 
-    /// Loads the site file. Reading and rendering thousands of nodes takes seconds, and packets must not wait for it.
+    /// Remembers what was loaded. A file that has not changed gives what it gave before, which others recognise by its
+    /// place in memory, without a comparison.
+    fn look_at(&self, loaded: Loaded) -> Proven {
+        let Loaded { site, renderer, .. } = loaded;
+        let is_ours = renderer.own_templates().is_none();
+        let mut looked_at = lock(&self.looked_at);
+        match &*looked_at {
+            Some(known) if is_ours && *known.site == site => known.clone(),
+            _ => {
+                let new = Proven { site: Arc::new(site), renderer: Arc::new(renderer) };
+                *looked_at = is_ours.then(|| new.clone());
+                new
+            }
+        }
+    }
+
+    /// Loads the site file.
     async fn load(&self) -> Result<Loaded, LoadError> {
+        self.at_work(|loaded| loaded).await
+    }
+
+    /// Loads the site file, and goes on with it. Reading and rendering thousands of nodes takes seconds, and neither
+    /// packets nor pages must wait for it.
+    async fn at_work<T: Send + 'static>(
+        &self,
+        with: impl FnOnce(Loaded) -> T + Send + 'static,
+    ) -> Result<T, LoadError> {
         let (source, proved) = (self.source.clone(), self.proved());
-        let load = move || config::read_again(&source.file, source.templates.as_deref(), &proved);
+        let load = move || config::read_again(&source.file, source.templates.as_deref(), &proved).map(with);
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(problems)) => Err(problems),
@@ -201,7 +235,7 @@ impl Reloader {
     fn proved(&self) -> Vec<Arc<Site>> {
         let served = self.served.borrow();
         let is_ours = served.renderer.own_templates().is_none();
-        let looked_at = self.looked_at.lock().expect("no holder of this lock panics").clone();
+        let looked_at = lock(&self.looked_at).as_ref().map(|known| known.site.clone());
         is_ours.then(|| served.site.clone()).into_iter().chain(looked_at).collect()
     }
 
@@ -255,8 +289,8 @@ impl Reloader {
     }
 
     fn against(&self, site: &Site) -> Vec<Hindrance> {
-        let state = |mac| self.store.record(mac).map(|record| record.state);
-        hindrances(&self.served.borrow().site, site, state)
+        let running = self.served.borrow().site.clone();
+        self.store.look(|memory| hindrances(&running, site, |mac| memory.record(mac).map(|record| &record.state)))
     }
 
     fn refuse_hindered(&self, site: &Site) -> Result<(), String> {
