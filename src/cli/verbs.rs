@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Watch", &["open", "status", "watch", "explain", "strangers", "timeline", "log"]),
     ("Arm", &["install", "reimage", "disarm", "power"]),
     ("Guard", &["stop", "protect", "unprotect", "maintenance", "clear-suspect", "accept-hardware"]),
-    ("Records", &["report", "audit", "secrets", "backup", "restore", "token", "completions"]),
+    ("Records", &["report", "audit", "secrets", "backup", "restore", "token", "session", "completions"]),
 ];
 
 /// Widest line of the list, in columns.

@@ -93,6 +93,8 @@ fn a_token_made_on_the_console_opens_the_api_for_its_role_until_it_is_revoked() 
 
         lists_in_json(&serving);
 
+        ends_sessions(&serving, token);
+
         serving.says(&["token", "create", "bob", "--role", "viewer"]);
         serving.says(&["token", "revoke", "alice"]);
         assert_eq!(get("/states").0, "401");
@@ -142,6 +144,33 @@ fn a_browser_gets_a_file_of_the_user_and_the_link_in_no_argument() {
     });
 }
 
+/// Two people sign in, and somebody else ends that.
+fn ends_sessions(serving: &Serving, token: &str) {
+    assert_eq!(serving.says(&["session", "list"]), "nobody is signed in to the pages\n");
+    let origin = "http://127.0.0.1:8081";
+    let sign_in = || {
+        let form = format!("token={token}");
+        let words = ["-o", "/dev/null", "-D", "-", "-H", &format!("Origin: {origin}"), "--data", &form];
+        let (status, head) = curl(&[&words[..], &[&format!("{origin}/sign-in")]].concat());
+        assert_eq!(status, "303", "{head}");
+        head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap().split(';').next().unwrap().to_string()
+    };
+    let sees = |cookie: &str| curl(&["-H", &format!("Cookie: {cookie}"), &format!("{origin}/")]).0;
+    let cookies = [sign_in(), sign_in()];
+    let list = serving.says(&["session", "list"]);
+    assert!(list.starts_with("ID ") && list.matches("token alice").count() == 2, "{list}");
+    let (code, said) = serving.fails(&["session", "end", "0123456789ab"]);
+    assert!(code == 2 && said.contains("there is no session `0123456789ab`"), "{code} {said}");
+    let id = list.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap();
+    assert_eq!(serving.says(&["session", "end", id]), "1 session is ended\n");
+    let mut seen = cookies.each_ref().map(|cookie| sees(cookie));
+    seen.sort();
+    assert_eq!(seen, ["200", "303"]);
+    assert_eq!(serving.says(&["session", "end", "--all"]), "1 session is ended\n");
+    assert!(cookies.iter().all(|cookie| sees(cookie) == "303"));
+    assert!(serving.says(&["audit"]).contains("session-end"));
+}
+
 /// Lists with `--json` are the bodies of the API: that of the console's socket, and of this one where it has them.
 fn lists_in_json(serving: &Serving) {
     let json =
@@ -154,6 +183,7 @@ fn lists_in_json(serving: &Serving) {
     };
     let says = |words: &[&str]| serving.says(&[words, &["--json"]].concat());
     assert_eq!(json(&says(&["token", "list"])), console("/api/v1/tokens"));
+    assert_eq!(json(&says(&["session", "list"])), console("/api/v1/sessions"));
     assert_eq!(json(&says(&["secrets", "list"])), console("/api/v1/secrets"));
     assert_eq!(json(&says(&["audit", "verify"])), console("/api/v1/audit/verify"));
     let lines: Vec<_> = says(&["audit", "--limit", "5"]).lines().map(json).collect();

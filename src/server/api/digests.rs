@@ -1,15 +1,15 @@
-//! The digests of the site that is served and of the site file as somebody looked at it last. Rendering thousands of
-//! nodes takes seconds, so it happens once for each of them, and outside of any request.
+//! The digests, and the shared texts, of the site that is served and of the site file as somebody looked at it last.
+//! Rendering thousands of nodes takes seconds, so it happens once for each of them, and outside of any request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use super::error::ApiError;
-use super::texts::SiteDigest;
-use crate::render::Renderer;
+use super::texts::{self, SiteDigest};
+use crate::render::{Renderer, Texts, texts_of_site};
 use crate::site::Site;
 
 /// Sites whose digests are kept: the one that is served, and that of the file.
@@ -26,6 +26,7 @@ struct Kept {
     site: Arc<Site>,
     renderer: Arc<Renderer>,
     made: watch::Receiver<Made>,
+    shared: Arc<OnceCell<Arc<Texts>>>,
 }
 
 impl Kept {
@@ -45,16 +46,31 @@ fn is_same(one: &Arc<Site>, other: &Arc<Site>) -> bool {
 impl Digests {
     /// The digests of this site. They are being made from here on, whether anybody waits or not.
     pub(super) fn of(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> Wanted {
+        self.kept(site, renderer, |kept| Wanted(kept.made.clone()))
+    }
+
+    /// The texts that all nodes share, without passwords.
+    pub(super) async fn shared(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> Result<Arc<Texts>, ApiError> {
+        let cell = self.kept(site, renderer, |kept| kept.shared.clone());
+        let (site, renderer) = (site.clone(), renderer.clone());
+        let make = || texts::blocking(move || texts_of_site(&renderer, &site.masked()).map(Arc::new));
+        cell.get_or_try_init(make).await.cloned()
+    }
+
+    /// What is kept of this site, which becomes the newest.
+    fn kept<T>(&self, site: &Arc<Site>, renderer: &Arc<Renderer>, of: impl Fn(&Kept) -> T) -> T {
         let mut kept = self.0.lock().expect("no holder of this lock panics");
         if let Some(at) = kept.iter().position(|one| one.is_of(site, renderer)) {
             let known = kept.remove(at).expect("it was found");
-            let wanted = Wanted(known.made.clone());
+            let wanted = of(&known);
             kept.push_back(known);
             return wanted;
         }
         let (tell, made) = watch::channel(None);
         let (site, renderer) = (site.clone(), renderer.clone());
-        kept.push_back(Kept { site: site.clone(), renderer: renderer.clone(), made: made.clone() });
+        let new = Kept { site: site.clone(), renderer: renderer.clone(), made, shared: Arc::default() };
+        let wanted = of(&new);
+        kept.push_back(new);
         if kept.len() > KEPT {
             kept.pop_front();
         }
@@ -62,7 +78,7 @@ impl Digests {
             let digest = SiteDigest::new(&renderer, &site).map(Arc::new).map_err(|error| error.to_string());
             tell.send_replace(Some(digest));
         });
-        Wanted(made)
+        wanted
     }
 }
 

@@ -15,7 +15,7 @@ use super::strangers::{self, Stranger};
 use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
 use crate::config::{Excerpt, LoadError};
-use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
+use crate::render::{RenderError, Renderer, Texts, texts_of_node};
 use crate::server::operate::reload::{Foreseen, Preview};
 use crate::server::served::Served;
 use crate::unified;
@@ -226,11 +226,8 @@ pub(super) async fn change(
 pub(super) async fn shared_change(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
     let served = api.appliance.served();
     let file = loadable(&api).await?;
-    let texts = texts::blocking(move || {
-        let old = texts_of_site(&served.renderer, &served.site.masked())?;
-        Ok((old, texts_of_site(&file.renderer, &file.site.masked())?))
-    });
-    let (old, new) = texts.await?;
+    let old = api.digests.shared(&served.site, &served.renderer).await?;
+    let new = api.digests.shared(&file.site, &file.renderer).await?;
     changed(&api, &visitor, "every node", &old, &new)
 }
 
