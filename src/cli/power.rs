@@ -10,7 +10,7 @@ use super::output::{Output, json};
 use super::question::type_to_go_on;
 use super::{Failure, print};
 use crate::power::{Action, Seen};
-use crate::server::api::power::Switch;
+use crate::server::api::power::PowerOrder;
 use crate::server::operate::NodeStatus;
 use crate::server::operate::power::Switched;
 
@@ -102,7 +102,7 @@ pub(crate) fn boot_installers(client: &Client, nodes: &[String], output: Output)
 }
 
 fn order(client: &Client, node: &str, action: Action) -> Result<Switched, Failure> {
-    client.post_with(&format!("/api/v1/nodes/{node}/power"), &Switch { action })
+    client.post_with(&format!("/api/v1/nodes/{node}/power"), &PowerOrder { action })
 }
 
 fn words(node: &str, seen: &Seen) -> String {

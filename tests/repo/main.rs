@@ -9,6 +9,7 @@ mod long_parts;
 mod monitoring;
 mod panics;
 mod rooms;
+mod schemas;
 mod supply;
 #[path = "../support/mod.rs"]
 mod support;

@@ -25,13 +25,13 @@ pub(super) async fn show(Shared(api): Shared<Api>, Path(name): Path<String>) -> 
 /// An order about the power of a node.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Switch {
+pub(crate) struct PowerOrder {
     /// What to do.
     pub action: Action,
 }
 
 /// Switches a node by its BMC. Whatever could stop it is refused for a node that is protected or in maintenance.
-#[utoipa::path(post, path = "/api/v1/nodes/{name}/power", tag = "orders", request_body = Switch,
+#[utoipa::path(post, path = "/api/v1/nodes/{name}/power", tag = "orders", request_body = PowerOrder,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Switched), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
               (status = 502, description = "the BMC does not answer, or refuses", body = ErrorBody)))]
@@ -39,7 +39,7 @@ pub(super) async fn switch(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Body(Switch { action }): Body<Switch>,
+    Body(PowerOrder { action }): Body<PowerOrder>,
 ) -> ApiResult<Switched> {
     Ok(Json(api.appliance.switch(caller.actor(), &name, action).await?))
 }
