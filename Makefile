@@ -20,7 +20,8 @@ demo-cloud: cost-cloud release ## Run a current cloud for real: OpenStack 2025.1
 	tests/cloud/setup
 	tests/cloud/demo
 
-test: setup ## Set up, then run every test, including two whole life cycles on virtual machines
+test: ## Set up, then run every test, including two whole life cycles on virtual machines
+	BUILD=yes tests/setup
 	tests/run
 
 test-long: ## Run tests that take too long for every commit: lists the parts, PART=name runs one
