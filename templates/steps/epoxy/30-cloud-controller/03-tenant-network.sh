@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Makes a network in tunnels, `private`, and a router from there to `public`, where floating addresses come from.
 only_if="tenant_network"
-verify_seconds=120
+verify_seconds=600
 
 needs() {
   need "Neutron's L3 agent on $GATEWAY" agent_alive neutron-l3-agent "$GATEWAY" || :
