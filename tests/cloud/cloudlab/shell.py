@@ -28,12 +28,16 @@ def run(*words, seconds=300, check=True, text=None):
     return done.stdout
 
 
-def wait_for(what, seconds, asks, every=1.0):
-    """Asks until the answer is true, and returns it."""
-    until, last = time.monotonic() + seconds, None
+def wait_for(what, seconds, asks, every=1.0, moves=None):
+    """Asks until the answer is true, and returns it. Where `moves` tells how far something has come, the seconds begin anew
+    with each change of that, up to four times as many: a loaded machine is slow, and one that stands still has failed."""
+    began, last, came = time.monotonic(), None, None
+    until = began + seconds
     while time.monotonic() < until:
         try:
             answer = asks()
+            if moves and (now := moves()) != came:
+                until, came = min(time.monotonic(), began + 3 * seconds) + seconds, now
         except (Failed, OSError, LookupError, ValueError) as error:
             answer, last = None, error
         if answer:

@@ -63,12 +63,15 @@ def kill_and_rejoin(cloud, daemon, key, machines, table):
     began = time.monotonic()
     compute.power_on()
 
+    def steps():
+        return compute.sh("cat /var/log/rackstart/runner.log", check=False)
+
     def back():
         bricks = controller.sh("gluster --mode=script volume status vm-instances detail | grep -c '^Online *: Y'", check=False).strip()
         return cloud.services()[compute.name] == "up" and cloud.agents()[("neutron-openvswitch-agent", compute.name)] and bricks == "3"
 
-    wait_for(f"{compute.name} to be back in the cloud", 900, back, every=3)
-    wait_for("the runner's own word", 600, lambda: "verified; repaired" in compute.sh("tail -n 1 /var/log/rackstart/runner.log"), every=3)
+    wait_for(f"{compute.name} to be back in the cloud", 900, back, every=3, moves=steps)
+    wait_for("the runner's own word", 600, lambda: "verified; repaired" in steps().splitlines()[-1], every=3, moves=steps)
     table.row(f"{compute.name} is back", daemon.nodes()[compute.name]["state"] == "ready", f"{time.monotonic() - began:.0f} s after its power")
     move(cloud, key, gateway, table, compute.name)
 
