@@ -176,3 +176,76 @@ pub(super) fn key_uses(file: &SiteFile<'_>) -> Vec<KeyUse> {
     }
     uses
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{EXAMPLE, parse};
+    use crate::site::{Bmc, Power, Site};
+
+    const PIN: &str = "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff";
+
+    fn parsed(power: &str) -> Result<Site, String> {
+        let text = EXAMPLE.replacen("[[node]]", &format!("[[node]]\npower = {{ {power} }}"), 1);
+        parse(&text, "f").map_err(|problems| problems.to_string())
+    }
+
+    fn power(keys: &str) -> Power {
+        let site = parsed(keys).unwrap_or_else(|problems| panic!("{problems}"));
+        site.nodes.iter().find_map(|node| node.power.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_bmc_is_read_as_it_is_written() {
+        let pinned = |url: &str| power(&format!("redfish = \"{url}\", user = \"root\", fingerprint = \"{PIN}\""));
+        for (url, told) in [
+            ("https://10.0.0.11", "Redfish at 10.0.0.11"),
+            ("https://10.0.0.11/", "Redfish at 10.0.0.11"),
+            ("https://bmc.example:8443", "Redfish at bmc.example:8443"),
+            ("https://[fd00::1]", "Redfish at [fd00::1]"),
+        ] {
+            assert!(pinned(url).bmc.to_string().starts_with(told), "{url}: {}", pinned(url).bmc);
+        }
+        let plain = PIN.replace(':', "");
+        let other =
+            power(&format!("redfish = \"https://10.0.0.11\", user = \"root\", fingerprint = \"sha256:{plain}\""));
+        assert_eq!(other, pinned("https://10.0.0.11"), "both ways of writing a fingerprint");
+        assert_eq!(other.secret, Power::SECRET);
+        let ipmi = power("ipmi = \"10.0.0.12\", user = \"ADMIN\", secret = \"BMC_RACK3\"");
+        assert!(matches!(&ipmi.bmc, Bmc::Ipmi(at) if at.port == 623) && ipmi.secret == "BMC_RACK3");
+        assert!(power("redfish = \"https://10.0.0.11\", user = \"root\", ca = \"/etc/ca.pem\"").bmc != other.bmc);
+    }
+
+    #[test]
+    fn each_mistake_is_told_once_with_its_place_and_no_password_is_repeated() {
+        let redfish = "redfish = \"https://10.0.0.11\", user = \"root\"";
+        let cases = [
+            ("user = \"root\"", "does not say where the BMC is"),
+            ("ipmi = \"10.0.0.12\"", "user"),
+            (&format!("{redfish}, fingerprint = \"{PIN}\", ipmi = \"10.0.0.12\""), "has both `redfish` and `ipmi`"),
+            (redfish, "does not say how the certificate of the BMC is checked"),
+            (&format!("{redfish}, fingerprint = \"{PIN}\", ca = \"/etc/ca.pem\""), "has both `ca` and `fingerprint`"),
+            (&format!("{redfish}, fingerprint = \"{}\"", &PIN[3..]), "is not a SHA-256 of a certificate"),
+            (&format!("{redfish}, fingerprint = \"{}\"", PIN.replace('a', "g")), "is not a SHA-256"),
+            ("ipmi = \"10.0.0.12\", user = \"a\", ca = \"/etc/ca.pem\"", "has `ca`, which IPMI does not know"),
+            ("ipmi = \"10.0.0.12\", user = \"a\", system = \"1\"", "has `system`, which IPMI does not know"),
+            ("ipmi = \"10.0.0.12:port\", user = \"a\"", "is not a host"),
+            ("ipmi = \"10.0.0.12\", user = \"a b\"", "is not the name of an account"),
+            ("ipmi = \"10.0.0.12\", user = \"-v\"", "is not the name of an account"),
+            ("ipmi = \"10.0.0.12\", user = \"a:b\"", "is not the name of an account"),
+            ("ipmi = \"10.0.0.12\", user = \"a\", secret = \"hunter2hunter2\"", "is not the name of a BMC's password"),
+            ("ipmi = \"10.0.0.12\", user = \"a\", secret = \"MYSQL_ROOT\"", "is not the name of a BMC's password"),
+            ("redfish = \"http://10.0.0.11\", user = \"root\", ca = \"/c\"", "is not the address of a BMC"),
+            ("redfish = \"https://10.0.0.11/redfish/v1\", user = \"root\", ca = \"/c\"", "is not the address of a BMC"),
+            (
+                "redfish = \"https://root:hunter2hunter2@10.0.0.11\", user = \"root\", ca = \"/c\"",
+                "is not an address alone",
+            ),
+        ];
+        for (keys, words) in cases {
+            let told = parsed(keys).expect_err(keys);
+            assert!(told.contains(words), "{keys}: {told}");
+            assert_eq!(told.matches("error: ").count(), 1, "{keys}: {told}");
+            assert!(!told.contains("hunter2"), "{keys}: {told}");
+        }
+    }
+}

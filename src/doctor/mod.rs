@@ -1,6 +1,7 @@
 //! What is wrong with a machine that is to serve a rack, before the first power-on: findings, each with its fix. Pure:
 //! `cli::doctor` looks at the machine, and this says what it means.
 
+mod bmcs;
 mod filter;
 
 use std::net::Ipv4Addr;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::site::{DhcpMode, Site, TimeService};
 
+pub(crate) use bmcs::BmcAnswer;
 pub(crate) use filter::Filter;
 
 /// Bytes that the state directory should have free: the store of a large site, its logs and its backups.
@@ -96,6 +98,8 @@ pub(crate) struct Survey {
     pub clock_is_behind: bool,
     /// Free bytes where the state is kept.
     pub room: Option<u64>,
+    /// What each BMC said, by the name of its node.
+    pub bmcs: Vec<(String, BmcAnswer)>,
     /// What could not be looked at: the subject, and why.
     pub unseen: Vec<(String, String)>,
 }
@@ -111,6 +115,7 @@ pub(crate) fn judge(site: &Site, survey: &Survey) -> Vec<Finding> {
     clock(site, survey, &mut all);
     room(site, survey, &mut all);
     memory(site, &mut all);
+    bmcs::bmcs(survey, &mut all);
     for (about, why) in &survey.unseen {
         all.add(Grade::Warning, about, format!("not looked at: {why}"), Some("run it as root".into()));
     }

@@ -192,3 +192,29 @@ fn zones_of_firewalld_are_those_of_the_interface() {
     assert_eq!(dropped("", &ruleset("internal", "\t\tudp dport 69 accept\n\t\ttcp dport 80 accept\n")), [67]);
     assert_eq!(dropped("", &ruleset("trusted", "")), NOTHING);
 }
+
+#[test]
+fn bmcs_are_told_by_their_reasons_and_stop_no_installation() {
+    let site = paper_site();
+    let fails = |why: &str| BmcAnswer::Fails(why.into(), "do something".into());
+    let survey = Survey {
+        bmcs: [
+            ("a", BmcAnswer::Answers),
+            ("b", fails("refuses its account")),
+            ("c", fails("does not answer")),
+            ("d", fails("refuses its account")),
+            ("e", BmcAnswer::Unasked),
+        ]
+        .map(|(node, said)| (node.to_string(), said))
+        .to_vec(),
+        ..well(&site)
+    };
+    let told = |grade, says: &str| (grade, format!("BMCs: {says}"));
+    let expected =
+        [told(Grade::Warning, "b and 1 more: refuses its account"), told(Grade::Warning, "c: does not answer")];
+    assert_eq!(faults(&site, &survey), expected);
+    let well: Vec<_> =
+        judge(&site, &survey).into_iter().filter(|one| one.grade == Grade::Ok && one.about == "BMCs").collect();
+    assert_eq!(well.len(), 2, "{well:?}");
+    assert!(well[0].says == "1 answer" && well[1].says.contains("IPMI"), "{well:?}");
+}

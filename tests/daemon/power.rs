@@ -120,7 +120,10 @@ fn a_node_is_switched_by_its_bmc_whose_certificate_and_account_are_checked() {
         set_password(&serving, "another-password");
         let said = fails(&["power", "compute2", "status"]);
         assert!(said.contains("`rackstart`") && said.contains("BMC_PASSWORD"), "{said}");
+        let doctor = || String::from_utf8_lossy(&serving.cli(&["doctor"]).stdout).into_owned();
+        assert!(doctor().contains("warning  BMCs: compute2: "), "{}", doctor());
         set_password(&serving, PASSWORD);
+        assert!(doctor().contains("ok       BMCs: 1 answer\n"), "{}", doctor());
         assert!(shows("compute2 is off\n"), "{}", serving.says(&["power", "compute2", "status"]));
         assert!(fails(&["power", "compute1", "status"]).contains("power"));
 

@@ -1,5 +1,6 @@
 //! `rackstart doctor`: looks at this machine before the first power-on.
 
+mod bmcs;
 mod survey;
 
 use super::client::Daemon;
@@ -11,7 +12,8 @@ use crate::doctor::{Finding, Grade, judge};
 /// Look for what keeps nodes from booting, before the first one is switched on.
 ///
 /// Looks at the provisioning interface and its address, the ports, the packet filter, other DHCP servers, the size of
-/// packets, routes and relay agents, the clock, the room for the state, and the site file with everything that it names.
+/// packets, routes and relay agents, the clock, the room for the state, the BMCs, and the site file with everything that
+/// it names.
 /// Each finding comes with one thing to do. It changes nothing; the one packet that it sends is a DHCPDISCOVER that asks
 /// for other servers. Run it as root: others see less. Exits 0 when nothing is in the way, 1 when something is.
 #[derive(Debug, clap::Args)]

@@ -28,6 +28,7 @@ pub(crate) fn of(site: &Site, client: &Client) -> Result<Survey, Failure> {
         clock_is_kept: crate::server::ntp::is_kept(),
         clock_is_behind: unix_now() < BUILT,
         room: room(&site.server.state),
+        bmcs: super::bmcs::ask(site, status.is_some().then_some(client)),
         ..Survey::default()
     };
     match listeners() {
