@@ -114,6 +114,12 @@ class Machine:
     def uptime(self):
         return time.monotonic() - self.powered_on
 
+    def processor(self):
+        """Seconds of a processor that the machine took since power-on, which other work on the host does not lengthen."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def text(self):
         """What the serial line said since power-on, without the moves of the cursor."""
         with open(self.serial, "rb") as log:
