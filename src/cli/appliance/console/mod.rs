@@ -146,7 +146,11 @@ impl Console<'_> {
                     out.write_all(text.as_bytes())?;
                     out.sync_all()
                 });
-                written.and_then(|()| std::fs::rename(&new, &file)).map_err(|error| cannot_write(&file, &error))?;
+                // Whoever reads `wrote` may pull the plug.
+                written
+                    .and_then(|()| std::fs::rename(&new, &file))
+                    .and_then(|()| File::open(&self.args.place)?.sync_all())
+                    .map_err(|error| cannot_write(&file, &error))?;
                 Ok(format!("wrote {}", file.display()))
             }
         }
