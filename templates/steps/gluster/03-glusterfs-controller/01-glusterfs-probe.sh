@@ -33,7 +33,7 @@ apply() {
     in_pool "$peer" || ! awaited "$peer" || retry 30 gluster_do peer probe "$peer"
   done
   # A peer that knew this node already is admitted only by a new handshake.
-  retry 5 check || service glusterd restart
+  retry 5 check || shake_hands
 }
 
 verify() {

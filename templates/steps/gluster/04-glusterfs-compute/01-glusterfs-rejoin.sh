@@ -87,20 +87,8 @@ join() {
   fi
   retry 30 gluster_do peer probe "$CONTROLLER"
   # Without a new handshake the controller stays at "accepted".
-  service glusterd stop
-  befriend
-  service glusterd start
+  shake_hands
   retry 60 volume_exists "$VOLUME"
-}
-
-# befriend: writes down that the controller is a peer, as it has just said. Two that have only accepted each other and
-# connect at the same moment each wait for the other's answer for ever ("Sent and Received peer request"), after every
-# restart again; one that is sure answers. States: 3 in the cluster, 4 accepted, 5 sent and received (glusterd-sm.h).
-befriend() {
-  local file
-  for file in "$state"/peers/*; do
-    [ ! -f "$file" ] || sed -i 's/^state=[45]$/state=3/' "$file"
-  done
 }
 
 # is_empty: true when this brick never held anything, or only what an unfinished
