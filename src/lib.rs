@@ -59,6 +59,7 @@ pub(crate) mod power;
 pub mod render;
 pub mod secrets;
 pub mod server;
+mod shares;
 pub mod site;
 pub mod store;
 pub mod timeline;

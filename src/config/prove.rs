@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use crate::plan::{PlanError, plan};
 use crate::render::{self, RenderError, RenderProblem, Renderer, Templates};
+use crate::shares::in_shares;
 use crate::site::{Node, NodeName, Site};
 
 /// Up to this many nodes are not worth a second thread.
@@ -42,16 +43,8 @@ pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
 pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, Fault)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = site.nodes.len().div_ceil(threads).max(MAX_NODES_ALONE);
-    let prover = &render::Prover::new(renderer, site);
-    let faults: Vec<render::Fault> = std::thread::scope(|scope| {
-        let prove = |nodes| scope.spawn(move || prover.prove(nodes));
-        let running: Vec<_> = site.nodes.chunks(share).map(prove).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-            Ok(faults) => faults,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        running.into_iter().flat_map(join).collect()
-    });
+    let prover = render::Prover::new(renderer, site);
+    let faults: Vec<render::Fault> = in_shares(&site.nodes, share, |nodes| prover.prove(nodes));
     let mut grouped: Vec<(render::Fault, usize)> = Vec::new();
     // The faults of one node come one after the other, and one fault may occur in several of its lines.
     let mut last: Vec<NodeName> = Vec::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::client::Client;
 use super::super::power::look;
 use crate::doctor::BmcAnswer;
+use crate::shares::in_shares;
 use crate::site::{Bmc, Endpoint, Node, Site};
 
 /// BMCs that are asked at the same time; each takes some seconds.
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) fn ask(site: &Site, daemon: Option<&Client>) -> Vec<(String, BmcAnswer)> {
     let nodes: Vec<(&Node, &Bmc)> =
         site.nodes.iter().filter_map(|node| Some((node, &node.power.as_ref()?.bmc))).collect();
-    let share = nodes.len().div_ceil(AT_ONCE).max(1);
+    let share = nodes.len().div_ceil(AT_ONCE);
     let answer = |&(node, bmc): &(&Node, &Bmc)| {
         let said = match daemon {
             Some(client) => asked(client, node),
@@ -26,15 +27,7 @@ pub(super) fn ask(site: &Site, daemon: Option<&Client>) -> Vec<(String, BmcAnswe
         };
         (node.name.to_string(), said)
     };
-    std::thread::scope(|scope| {
-        let running: Vec<_> =
-            nodes.chunks(share).map(|some| scope.spawn(|| some.iter().map(answer).collect())).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| match thread.join() {
-            Ok(said) => said,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        running.into_iter().flat_map(join).collect()
-    })
+    in_shares(&nodes, share, |some| some.iter().map(answer).collect())
 }
 
 fn asked(client: &Client, node: &Node) -> BmcAnswer {

@@ -2,7 +2,7 @@
 //! form comes from one of our own pages. Also the headers of every answer, and refusals as pages.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Extension, FromRequest as _, Request, State as Shared};
+use axum::extract::{FromRequest as _, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -92,14 +92,8 @@ fn page_of(api: &Api, visitor: Option<&Visitor>, path: &str, error: &ApiError) -
 }
 
 /// Answers paths that have no page.
-pub(super) async fn nowhere(Extension(visitor): Extension<Option<Visitor>>) -> Response {
-    let error = "there is no such page";
-    let mut response =
-        ApiError::new(StatusCode::NOT_FOUND, error, "the first page leads to all others").into_response();
-    if let Some(visitor) = visitor {
-        response.extensions_mut().insert(visitor);
-    }
-    response
+pub(super) async fn nowhere() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "there is no such page", "the first page leads to all others")
 }
 
 /// The one field that every form has.
@@ -112,13 +106,14 @@ struct Signed {
 /// Admits people who may open this page, and tells its handler who it is. No handler of a form runs without its token.
 pub(super) async fn admit(
     Shared((api, needs)): Shared<(Api, Needs)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let visitor = visitor(&api, &request)?;
     let Needs::Role(needed) = needs else {
-        request.extensions_mut().insert(visitor);
-        return Ok(next.run(request).await);
+        let mut response = next.run(request).await;
+        visitor.map(|visitor| response.extensions_mut().insert(visitor));
+        return Ok(response);
     };
     let Some(visitor) = visitor else {
         if request.method() != Method::GET {
