@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{Failure, no_such_node};
+use super::output::json;
+use super::{Failure, no_such_node, print};
 use crate::server::api::error::ErrorBody;
 use crate::server::api::orders::Nothing;
 use crate::server::api::socket::ACTS_FOR;
@@ -22,6 +23,29 @@ pub(crate) struct Daemon {
     /// The daemon's socket [default: `server.socket` of the site file].
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
+}
+
+/// A verb that prints a list of the daemon.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Print the list as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+impl ListArgs {
+    /// Prints what the daemon has at this path: in words, or as it is.
+    pub(crate) fn show<T: Serialize + DeserializeOwned>(
+        self,
+        config: Option<&Path>,
+        path: &str,
+        words: impl FnOnce(&[T]) -> String,
+    ) -> Result<(), Failure> {
+        let list: Vec<T> = self.daemon.client(config).get(path)?;
+        print(&if self.json { json(&list)? } else { words(&list) })
+    }
 }
 
 /// Which daemon a verb talks to, or which store it works on while none runs.

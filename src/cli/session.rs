@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::client::Daemon;
-use super::output::{Output, json};
+use super::Failure;
+use super::client::{Daemon, ListArgs};
+use super::output::Output;
 use super::table::{columns, duration};
-use super::{Failure, print};
 use crate::clock::unix_now;
 use crate::server::api::sessions::SessionView;
 
@@ -21,18 +21,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    List(List),
+    /// Show who is signed in, the newest last.
+    List(ListArgs),
     End(End),
-}
-
-/// Show who is signed in, the newest last.
-#[derive(Debug, clap::Args)]
-struct List {
-    /// Print the list as JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    daemon: Daemon,
 }
 
 /// End sessions, at once: these people have to sign in again.
@@ -52,23 +43,15 @@ struct End {
 
 pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     match args.verb {
-        Verb::List(args) => list(config, args),
+        Verb::List(args) => args.show(config, "/api/v1/sessions", table),
         Verb::End(args) => args.output.of(|| end(config, args)),
     }
 }
 
-fn list(config: Option<&Path>, args: List) -> Result<(), Failure> {
-    let sessions: Vec<SessionView> = args.daemon.client(config).get("/api/v1/sessions")?;
-    if args.json {
-        return print(&json(&sessions)?);
-    }
-    match sessions.is_empty() {
-        true => print("nobody is signed in to the pages\n"),
-        false => print(&table(&sessions)),
-    }
-}
-
 fn table(sessions: &[SessionView]) -> String {
+    if sessions.is_empty() {
+        return "nobody is signed in to the pages\n".into();
+    }
     let mut rows = vec![["ID", "ROLE", "SINCE", "ENDS", "WHO"].map(String::from)];
     rows.extend(sessions.iter().map(|session| {
         let since = format!("{} ago", duration(unix_now().saturating_sub(session.since)));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::client::Daemon;
+use super::client::{Daemon, ListArgs};
 use super::output::{Output, json};
 use super::table::{columns, duration};
 use super::{Failure, print};
@@ -23,7 +23,8 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Create(Create),
-    List(List),
+    /// Show all tokens, without their secrets.
+    List(ListArgs),
     Revoke(Revoke),
 }
 
@@ -44,16 +45,6 @@ struct Create {
     daemon: Daemon,
 }
 
-/// Show all tokens, without their secrets.
-#[derive(Debug, clap::Args)]
-struct List {
-    /// Print the list as JSON.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    daemon: Daemon,
-}
-
 /// Revoke a token, at once.
 #[derive(Debug, clap::Args)]
 struct Revoke {
@@ -68,7 +59,7 @@ struct Revoke {
 pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Create(args) => args.output.of(|| create(config, args)),
-        Verb::List(args) => list(config, args),
+        Verb::List(args) => args.show(config, "/api/v1/tokens", table),
         Verb::Revoke(args) => args.output.of(|| revoke(config, args)),
     }
 }
@@ -93,14 +84,6 @@ fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
         );
     }
     Ok(())
-}
-
-fn list(config: Option<&Path>, args: List) -> Result<(), Failure> {
-    let tokens: Vec<TokenView> = args.daemon.client(config).get("/api/v1/tokens")?;
-    if args.json {
-        return print(&json(&tokens)?);
-    }
-    print(&table(&tokens))
 }
 
 fn table(tokens: &[TokenView]) -> String {

@@ -24,6 +24,29 @@ pub struct Served {
     pub refused: Option<RefusedReload>,
 }
 
+/// A site, and a renderer that was proved on it: all that texts are made from.
+#[derive(Clone)]
+pub(crate) struct Proven {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Proved on that site.
+    pub renderer: Arc<Renderer>,
+}
+
+impl Proven {
+    /// Whether no template is the operator's. Then equal sites have equal texts.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.renderer.own_templates().is_none()
+    }
+
+    /// Whether every text is the same. It costs nothing to find that for what is one in memory.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_one = Arc::ptr_eq(&self.site, &other.site);
+        let is_it = is_one && Arc::ptr_eq(&self.renderer, &other.renderer);
+        is_it || (self.is_ours() && other.is_ours() && (is_one || self.site == other.site))
+    }
+}
+
 /// A reload that changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RefusedReload {
@@ -38,6 +61,11 @@ impl Served {
     pub fn new(site: Site, renderer: Renderer, now: u64) -> Self {
         let guarded = Arc::new(Guarded::of(&site.guarded));
         Self { site: Arc::new(site), guarded, renderer: Arc::new(renderer), since: now, refused: None }
+    }
+
+    /// What its texts are made from.
+    pub(crate) fn proven(&self) -> Proven {
+        Proven { site: self.site.clone(), renderer: self.renderer.clone() }
     }
 }
 

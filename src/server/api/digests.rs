@@ -9,8 +9,8 @@ use tokio::sync::{OnceCell, watch};
 
 use super::error::ApiError;
 use super::texts::{self, SiteDigest};
-use crate::render::{Renderer, Texts, texts_of_site};
-use crate::site::Site;
+use crate::render::{Texts, texts_of_site};
+use crate::server::served::Proven;
 
 /// Sites whose digests are kept: the one that is served, and that of the file.
 const KEPT: usize = 2;
@@ -23,57 +23,42 @@ type Made = Option<Result<Arc<SiteDigest>, String>>;
 pub(super) struct Digests(Mutex<VecDeque<Kept>>);
 
 struct Kept {
-    site: Arc<Site>,
-    renderer: Arc<Renderer>,
+    of: Proven,
     made: watch::Receiver<Made>,
     shared: Arc<OnceCell<Arc<Texts>>>,
 }
 
-impl Kept {
-    /// Whether the texts are the same: an operator's templates may differ where the sites do not.
-    fn is_of(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> bool {
-        let has_own = |renderer: &Renderer| renderer.own_templates().is_some();
-        let is_it = Arc::ptr_eq(&self.site, site) && Arc::ptr_eq(&self.renderer, renderer);
-        is_it || (!has_own(&self.renderer) && !has_own(renderer) && is_same(&self.site, site))
-    }
-}
-
-/// Whether two sites are the same, which costs nothing when they are one.
-fn is_same(one: &Arc<Site>, other: &Arc<Site>) -> bool {
-    Arc::ptr_eq(one, other) || **one == **other
-}
-
 impl Digests {
     /// The digests of this site. They are being made from here on, whether anybody waits or not.
-    pub(super) fn of(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> Wanted {
-        self.kept(site, renderer, |kept| Wanted(kept.made.clone()))
+    pub(super) fn of(&self, site: &Proven) -> Wanted {
+        self.kept(site, |kept| Wanted(kept.made.clone()))
     }
 
     /// The texts that all nodes share, without passwords.
-    pub(super) async fn shared(&self, site: &Arc<Site>, renderer: &Arc<Renderer>) -> Result<Arc<Texts>, ApiError> {
-        let cell = self.kept(site, renderer, |kept| kept.shared.clone());
-        let (site, renderer) = (site.clone(), renderer.clone());
+    pub(super) async fn shared(&self, site: &Proven) -> Result<Arc<Texts>, ApiError> {
+        let cell = self.kept(site, |kept| kept.shared.clone());
+        let Proven { site, renderer } = site.clone();
         let make = || texts::blocking(move || texts_of_site(&renderer, &site.masked()).map(Arc::new));
         cell.get_or_try_init(make).await.cloned()
     }
 
     /// What is kept of this site, which becomes the newest.
-    fn kept<T>(&self, site: &Arc<Site>, renderer: &Arc<Renderer>, of: impl Fn(&Kept) -> T) -> T {
+    fn kept<T>(&self, site: &Proven, of: impl Fn(&Kept) -> T) -> T {
         let mut kept = self.0.lock().expect("no holder of this lock panics");
-        if let Some(at) = kept.iter().position(|one| one.is_of(site, renderer)) {
+        if let Some(at) = kept.iter().position(|one| one.of.is_same(site)) {
             let known = kept.remove(at).expect("it was found");
             let wanted = of(&known);
             kept.push_back(known);
             return wanted;
         }
         let (tell, made) = watch::channel(None);
-        let (site, renderer) = (site.clone(), renderer.clone());
-        let new = Kept { site: site.clone(), renderer: renderer.clone(), made, shared: Arc::default() };
+        let new = Kept { of: site.clone(), made, shared: Arc::default() };
         let wanted = of(&new);
         kept.push_back(new);
         if kept.len() > KEPT {
             kept.pop_front();
         }
+        let Proven { site, renderer } = site.clone();
         tokio::task::spawn_blocking(move || {
             let digest = SiteDigest::new(&renderer, &site).map(Arc::new).map_err(|error| error.to_string());
             tell.send_replace(Some(digest));
@@ -99,6 +84,8 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::Renderer;
+    use crate::site::Site;
     use crate::site::testing::paper_site;
 
     #[tokio::test]
@@ -112,14 +99,19 @@ mod tests {
             site.nodes = std::iter::once(node).chain(site.nodes.iter().skip(1).cloned()).collect();
             Arc::new(site)
         };
-        let first = digests.of(&served, &renderer).wait().await.unwrap();
-        let file = digests.of(&edited("a"), &renderer).wait().await.unwrap();
+        let with = |site: &Arc<Site>| Proven { site: site.clone(), renderer: renderer.clone() };
+        let first = digests.of(&with(&served)).wait().await.unwrap();
+        let file = digests.of(&with(&edited("a"))).wait().await.unwrap();
         assert_eq!(first.nodes.iter().filter(|(name, digest)| file.nodes[*name] != **digest).count(), 1);
-        let again = digests.of(&edited("a"), &Arc::new(Renderer::new().unwrap())).wait().await.unwrap();
+        let again = digests
+            .of(&Proven { renderer: Arc::new(Renderer::new().unwrap()), ..with(&edited("a")) })
+            .wait()
+            .await
+            .unwrap();
         assert!(Arc::ptr_eq(&file, &again), "an equal site has equal texts");
-        assert!(Arc::ptr_eq(&first, &digests.of(&served, &renderer).wait().await.unwrap()));
-        digests.of(&edited("b"), &renderer).wait().await.unwrap();
-        let others = digests.of(&edited("a"), &renderer).wait().await.unwrap();
+        assert!(Arc::ptr_eq(&first, &digests.of(&with(&served)).wait().await.unwrap()));
+        digests.of(&with(&edited("b"))).wait().await.unwrap();
+        let others = digests.of(&with(&edited("a"))).wait().await.unwrap();
         assert!(!Arc::ptr_eq(&file, &others) && *file == *others, "it was forgotten, and made again");
     }
 }

@@ -109,7 +109,7 @@ pub(crate) async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>
         let known = draft.records().filter_map(|(mac, record)| Some((mac, record.installed_as.as_deref()?.clone())));
         known.collect()
     });
-    let digest = api.digests.of(&served.site, &served.renderer).wait().await?;
+    let digest = api.digests.of(&served.proven()).wait().await?;
     Ok(Json(SiteDigest { installed, ..(*digest).clone() }))
 }
 

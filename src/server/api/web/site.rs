@@ -15,9 +15,9 @@ use super::strangers::{self, Stranger};
 use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
 use crate::config::{Excerpt, LoadError};
-use crate::render::{RenderError, Renderer, Texts, texts_of_node};
-use crate::server::operate::reload::{Foreseen, Preview};
-use crate::server::served::Served;
+use crate::render::{RenderError, Texts, texts_of_node};
+use crate::server::operate::reload::Foreseen;
+use crate::server::served::Proven;
 use crate::unified;
 use crate::web::{Frame, Time};
 
@@ -120,14 +120,14 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> Result<(Html
             page.excerpts = problems.excerpts();
         }
         // The usual case needs no texts, which take seconds for thousands of nodes.
-        Ok(preview) if is_same(&preview, &served) => {
+        Ok(preview) if preview.file.is_same(&served.proven()) => {
             page.against = hindrances(preview.foreseen);
             page.is_same = true;
         }
         Ok(preview) => {
             page.against = hindrances(preview.foreseen);
-            let old = api.digests.of(&served.site, &served.renderer);
-            let new = api.digests.of(&preview.site, &preview.renderer);
+            let old = api.digests.of(&served.proven());
+            let new = api.digests.of(&preview.file);
             let both = async { Ok::<_, ApiError>((old.wait().await?, new.wait().await?)) };
             // A report has nobody who could look again.
             let patience = if matches!(viewed, Viewed::AsFile(_)) { Duration::MAX } else { COMPARED_WITHIN };
@@ -172,12 +172,6 @@ impl SitePage {
         changes.truncate(LISTED);
         self.changes = changes;
     }
-}
-
-/// Whether a reload would change no text: the same site, and templates of rackstart alone.
-fn is_same(file: &Preview, served: &Served) -> bool {
-    let has_own = |renderer: &Renderer| renderer.own_templates().is_some();
-    *file.site == *served.site && !has_own(&file.renderer) && !has_own(&served.renderer)
 }
 
 fn hindrances(foreseen: Foreseen) -> Vec<(String, String)> {
@@ -226,13 +220,13 @@ pub(super) async fn change(
 pub(super) async fn shared_change(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
     let served = api.appliance.served();
     let file = loadable(&api).await?;
-    let old = api.digests.shared(&served.site, &served.renderer).await?;
-    let new = api.digests.shared(&file.site, &file.renderer).await?;
+    let old = api.digests.shared(&served.proven()).await?;
+    let new = api.digests.shared(&file).await?;
     changed(&api, &visitor, "every node", &old, &new)
 }
 
-async fn loadable(api: &Api) -> Result<Preview, ApiError> {
-    api.reloader.preview().await.map_err(|_| {
+async fn loadable(api: &Api) -> Result<Proven, ApiError> {
+    api.reloader.preview().await.map(|preview| preview.file).map_err(|_| {
         let error = "the site file as it is now cannot be loaded";
         ApiError::new(StatusCode::CONFLICT, error, "the page Site shows its problems")
     })

@@ -14,14 +14,13 @@ use crate::clock::unix_now;
 use crate::config::{self, LoadError, Loaded};
 use crate::failure::Failure;
 use crate::lifecycle::{Hindrance, hindrances, withdrawn};
-use crate::render::Renderer;
 use crate::server::error::ServerError;
 use crate::server::lock::lock;
 use crate::server::operate::arming::Unarmed;
 use crate::server::operate::differs;
 use crate::server::operate::installed::record_what_is_installed;
 use crate::server::operate::watchdog;
-use crate::server::served::{RefusedReload, Served};
+use crate::server::served::{Proven, RefusedReload, Served};
 use crate::server::{key, notify};
 use crate::site::{Node, Site};
 use crate::store::Store;
@@ -83,18 +82,9 @@ pub(crate) struct Against {
 /// What a reload would serve.
 pub(crate) struct Preview {
     /// The site of the file as it is now.
-    pub site: Arc<Site>,
-    /// Proved on that site.
-    pub renderer: Arc<Renderer>,
+    pub file: Proven,
     /// What speaks against it.
     pub foreseen: Foreseen,
-}
-
-/// A site, and a renderer that was proved on it.
-#[derive(Clone)]
-struct Proven {
-    site: Arc<Site>,
-    renderer: Arc<Renderer>,
 }
 
 /// Reloads the site, one reload at a time.
@@ -185,27 +175,20 @@ impl Reloader {
     pub(crate) async fn preview(&self) -> Result<Preview, LoadError> {
         let this = self.clone();
         self.at_work(move |loaded| {
-            let Proven { site, renderer } = this.look_at(loaded);
-            let foreseen = this.foreseen(&site);
-            Preview { site, renderer, foreseen }
+            let file = this.look_at(loaded);
+            let foreseen = this.foreseen(&file.site);
+            Preview { file, foreseen }
         })
         .await
     }
 
-    /// Remembers what was loaded. A file that has not changed gives what it gave before, which others recognise by its
-    /// place in memory, without a comparison.
-    fn look_at(&self, loaded: Loaded) -> Proven {
-        let Loaded { site, renderer, .. } = loaded;
-        let is_ours = renderer.own_templates().is_none();
-        let mut looked_at = lock(&self.looked_at);
-        match &*looked_at {
-            Some(known) if is_ours && *known.site == site => known.clone(),
-            _ => {
-                let new = Proven { site: Arc::new(site), renderer: Arc::new(renderer) };
-                *looked_at = is_ours.then(|| new.clone());
-                new
-            }
-        }
+    /// Remembers what was loaded. What equals a known site is given back as that one, which others recognise by its place
+    /// in memory, without a comparison.
+    fn look_at(&self, Loaded { site, renderer, .. }: Loaded) -> Proven {
+        let new = Proven { site: Arc::new(site), renderer: Arc::new(renderer) };
+        let file = self.known().into_iter().find(|known| known.is_same(&new)).unwrap_or(new);
+        *lock(&self.looked_at) = Some(file.clone()).filter(Proven::is_ours);
+        file
     }
 
     /// Loads the site file.
@@ -219,7 +202,8 @@ impl Reloader {
         &self,
         with: impl FnOnce(Loaded) -> T + Send + 'static,
     ) -> Result<T, LoadError> {
-        let (source, proved) = (self.source.clone(), self.proved());
+        let source = self.source.clone();
+        let proved: Vec<_> = self.known().into_iter().map(|known| known.site).collect();
         let load = move || config::read_again(&source.file, source.templates.as_deref(), &proved).map(with);
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(loaded)) => Ok(loaded),
@@ -231,12 +215,11 @@ impl Reloader {
         }
     }
 
-    /// The sites whose texts were proved with rackstart's own templates: what is served, and what was looked at last.
-    fn proved(&self) -> Vec<Arc<Site>> {
-        let served = self.served.borrow();
-        let is_ours = served.renderer.own_templates().is_none();
-        let looked_at = lock(&self.looked_at).as_ref().map(|known| known.site.clone());
-        is_ours.then(|| served.site.clone()).into_iter().chain(looked_at).collect()
+    /// What is served and what was looked at last, where rackstart's own templates make the texts.
+    fn known(&self) -> Vec<Proven> {
+        let served = self.served.borrow().proven();
+        let looked_at = lock(&self.looked_at).clone();
+        Some(served).filter(Proven::is_ours).into_iter().chain(looked_at).collect()
     }
 
     async fn take_over(&self, loaded: Loaded) -> Result<Reloaded, String> {
