@@ -50,6 +50,7 @@ pub mod iso9660;
 mod letters;
 pub mod lifecycle;
 pub(crate) mod media;
+pub(crate) mod mirror;
 mod one_line;
 mod own_cards;
 pub mod packages;

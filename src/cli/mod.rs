@@ -18,6 +18,7 @@ mod init;
 mod install;
 mod lint;
 mod log;
+mod media;
 mod open;
 mod output;
 mod plan;
@@ -83,6 +84,7 @@ enum Verb {
     Lint(lint::Args),
     Import(import::Args),
     Image(image::Args),
+    Media(media::Args),
     Serve(serve::Args),
     Reload(reload::Args),
     Open(open::Args),
@@ -175,6 +177,7 @@ impl Cli {
             Verb::Lint(args) => lint::run(&args),
             Verb::Import(args) => import::run(&args),
             Verb::Image(args) => image::run(place, args),
+            Verb::Media(args) => media::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
             Verb::Open(args) => open::run(config, args),

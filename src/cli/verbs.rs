@@ -20,6 +20,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "lint",
             "import",
             "image",
+            "media",
             "appliance",
         ],
     ),

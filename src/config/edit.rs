@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::site::{Firmware, Mac, Place};
@@ -36,11 +38,14 @@ pub(crate) enum CannotEdit {
     #[error("the site file is not TOML")]
     NotToml,
     /// `node = [...]` in brackets.
-    #[error("the nodes of the site file are one list in brackets, to which no block can be added")]
-    OneList,
+    #[error("the site file has `{0}` as one list in brackets, of which no block can be told apart")]
+    OneList(&'static str),
     /// What was to be added is not one node as it was meant.
     #[error("the new block does not read as it was meant: look at the disk rule")]
     NotOneNode,
+    /// What was to be added or removed is not one block.
+    #[error("the edited file does not read as it was meant")]
+    NotOneBlock,
 }
 
 impl NewNode {
@@ -78,10 +83,24 @@ pub(super) fn text(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
 }
 
+/// The keys of a new node.
+const NODE: [&str; 7] = ["name", "role", "address", "firmware", "place", "disk", "nics"];
+
 /// The text of a site file with one more `[[node]]` behind the last one, or at the end when there is none.
 pub(crate) fn with_node(text: &str, node: &NewNode) -> Result<String, CannotEdit> {
+    with_block(text, "node", &node.block(), &NODE)?.ok_or(CannotEdit::NotOneNode)
+}
+
+/// The text with one more block behind the last one of its kind, or at the end when there is none. None when the block,
+/// as it is read there, is not one with some of these keys.
+pub(super) fn with_block(
+    text: &str,
+    kind: &'static str,
+    block: &str,
+    keys: &[&str],
+) -> Result<Option<String>, CannotEdit> {
     let before = DeTable::parse(text).map_err(|_| CannotEdit::NotToml)?;
-    let at = place(text, before.get_ref())?;
+    let at = blocks(text, before.get_ref(), kind)?.last().map_or(text.len(), |last| last.end);
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let (head, tail) = text.split_at(at);
     let mut edited = head.to_string();
@@ -89,30 +108,31 @@ pub(crate) fn with_node(text: &str, node: &NewNode) -> Result<String, CannotEdit
         edited.push_str(newline);
     }
     edited.push_str(newline);
-    edited.push_str(&node.block().replace('\n', newline));
+    edited.push_str(&block.replace('\n', newline));
     edited.push_str(tail);
-    match is_one_more(text, &edited) {
-        true => Ok(edited),
-        false => Err(CannotEdit::NotOneNode),
-    }
+    Ok(is_one_more(text, &edited, kind, keys).then_some(edited))
 }
 
-/// The offset behind the last node, its comments included that follow without an empty line.
-fn place(text: &str, document: &DeTable<'_>) -> Result<usize, CannotEdit> {
-    let Some(nodes) = document.get("node") else { return Ok(text.len()) };
-    let list = nodes.get_ref().as_array().ok_or(CannotEdit::OneList)?;
-    let last = list.iter().next_back().ok_or(CannotEdit::OneList)?;
-    if !text[last.span().start..].starts_with("[[") {
-        return Err(CannotEdit::OneList);
-    }
-    let from = end(last.get_ref()).unwrap_or(last.span().end).max(last.span().end);
-    let rest = &text[from..];
-    let line = |rest: &str| rest.find('\n').map_or(rest.len(), |newline| newline + 1);
-    let mut length = line(rest);
-    while rest[length..].trim_start_matches([' ', '\t']).starts_with('#') {
-        length += line(&rest[length..]);
-    }
-    Ok(from + length)
+/// Where each block of a kind stands: from its header to the end of its last line, the comments included that follow
+/// without an empty line.
+pub(super) fn blocks(text: &str, document: &DeTable<'_>, kind: &'static str) -> Result<Vec<Range<usize>>, CannotEdit> {
+    let Some(blocks) = document.get(kind) else { return Ok(Vec::new()) };
+    let list = blocks.get_ref().as_array().filter(|list| !list.is_empty()).ok_or(CannotEdit::OneList(kind))?;
+    let place = |block: &Spanned<DeValue<'_>>| {
+        let start = block.span().start;
+        if !text[start..].starts_with("[[") {
+            return Err(CannotEdit::OneList(kind));
+        }
+        let from = end(block.get_ref()).unwrap_or(block.span().end).max(block.span().end);
+        let rest = &text[from..];
+        let line = |rest: &str| rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        let mut length = line(rest);
+        while rest[length..].trim_start_matches([' ', '\t']).starts_with('#') {
+            length += line(&rest[length..]);
+        }
+        Ok(start..from + length)
+    };
+    list.iter().map(place).collect()
 }
 
 /// Where the last value in it ends.
@@ -127,20 +147,19 @@ fn end(value: &DeValue<'_>) -> Option<usize> {
     }
 }
 
-/// Whether the second text says what the first one says and one node more, and nothing else.
-fn is_one_more(before: &str, after: &str) -> bool {
+/// Whether the second text says what the first one says and one block of a kind more, and nothing else.
+fn is_one_more(before: &str, after: &str, kind: &str, keys: &[&str]) -> bool {
     let (Ok(mut before), Ok(mut after)) = (before.parse::<toml::Table>(), after.parse::<toml::Table>()) else {
         return false;
     };
-    let nodes = |table: &mut toml::Table| match table.remove("node") {
-        Some(toml::Value::Array(nodes)) => nodes,
+    let blocks = |table: &mut toml::Table| match table.remove(kind) {
+        Some(toml::Value::Array(blocks)) => blocks,
         _ => Vec::new(),
     };
-    let (old, mut new) = (nodes(&mut before), nodes(&mut after));
-    let keys = ["name", "role", "address", "firmware", "place", "disk", "nics"];
+    let (old, mut new) = (blocks(&mut before), blocks(&mut after));
     let added = new.pop();
     let is_plain =
-        |node: &toml::Value| node.as_table().is_some_and(|node| node.keys().all(|key| keys.contains(&key.as_str())));
+        |block: &toml::Value| block.as_table().is_some_and(|block| block.keys().all(|key| keys.contains(&key.as_str())));
     before == after && old == new && added.as_ref().is_some_and(is_plain)
 }
 
@@ -221,8 +240,8 @@ mod tests {
             let wrong = NewNode { disk: disk.into(), ..node() };
             assert_eq!(with_node("[[node]]\nname = \"x\"\n", &wrong), Err(CannotEdit::NotOneNode), "{disk}");
         }
-        assert_eq!(with_node("node = [{ name = \"x\" }]\n", &node()), Err(CannotEdit::OneList));
-        assert_eq!(with_node("node = 3\n", &node()), Err(CannotEdit::OneList));
+        assert_eq!(with_node("node = [{ name = \"x\" }]\n", &node()), Err(CannotEdit::OneList("node")));
+        assert_eq!(with_node("node = 3\n", &node()), Err(CannotEdit::OneList("node")));
         assert_eq!(with_node("[", &node()), Err(CannotEdit::NotToml));
         let odd = NewNode { name: "a\"\nb".into(), ..node() };
         let edited = with_node("", &odd).unwrap();

@@ -10,12 +10,15 @@ use super::Proved;
 use super::alone::Alone;
 use super::media::RepositoryUse;
 use super::problem::{Problem, Problems};
+use super::shelf::{Held, shelf};
 use super::trees::TreeUse;
 use super::{apart, media, packages, trees};
 use crate::failure::Failure;
-use crate::media::Media;
+use crate::media::{CopyRecord, Media};
+use crate::mirror::TREEINFO;
 use crate::render::{Renderer, Templates};
 use crate::site::{Release, RootArchive, Site};
+use crate::words::duration;
 
 /// Where a site file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
@@ -23,7 +26,7 @@ const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
 const MAX_MIB: u64 = 64;
 const MAX_BYTES: u64 = MAX_MIB << 20;
 /// The files that the boot script and the installer fetch from every install tree.
-const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
+const TREE_FILES: [&str; 3] = [TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
 /// A site, and the file it came from.
 pub(crate) struct Loaded {
@@ -225,6 +228,7 @@ fn examine(
             examined.problems.extend(verdict.problems);
             notes = verdict.notes;
             notes.extend(media::unserved(site));
+            notes.extend(shelf(text).iter().filter_map(age_note));
             notes.extend(renderer.own_templates());
         } else {
             examined.problems.extend(media::check_paths(&examined.served));
@@ -276,6 +280,19 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// How old a copy is, for what the site file gives an URL.
+fn age_note(held: &Held) -> Option<String> {
+    let (name, what, url) = (&held.name, held.kind.word(), held.url.as_ref()?);
+    let record = CopyRecord::read(&held.path);
+    let age = |finished: u64| duration(crate::clock::unix_now().saturating_sub(finished));
+    let more = match record.and_then(|record| Some((record.url == *url, age(record.finished?)))) {
+        Some((true, age)) => format!("was copied from {url} {age} ago; `rackstart media add {name}` copies what is newer"),
+        Some((false, _)) => format!("is no copy of {url}, but of another URL; `rackstart media list` shows it"),
+        None => format!("is no whole copy of {url}; `rackstart media add {name}` makes one"),
+    };
+    Some(format!("the {what} `{name}` {more}"))
+}
+
 /// What is missing in an install tree. If the whole tree is missing, that is one mistake and not four.
 fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let name = tree.path.display();
@@ -287,7 +304,9 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
             if tree.releases.iter().any(Release::is_debian) {
                 return problem(message, &format!("make it with `rackstart image build {name}`, or correct the path"));
             }
-            return problem(message, "copy an installation DVD there, name its ISO image, or correct the path");
+            let help = "copy an installation DVD there, name its ISO image, fetch it by `rackstart media add`, or correct \
+                        the path";
+            return problem(message, help);
         }
     };
     let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !content.has(file)).collect();

@@ -12,7 +12,8 @@ use super::problem::Problem;
 use super::site_file::SiteFile;
 use super::trees;
 use crate::media::{self, Content, Guarded, Media, Unserved};
-use crate::packages::{Algorithm, Checksum};
+use crate::mirror::TREEINFO;
+use crate::packages::{Checksum, sums};
 use crate::site::{Image, OwnLoader, RootArchive, Site};
 
 /// The largest public key that is read, in bytes.
@@ -23,8 +24,7 @@ const MAX_SUMS_BYTES: u64 = 1 << 20;
 const MAX_NAMES: usize = 2_000_000;
 /// How many names one note lists.
 const MAX_NAMED: usize = 10;
-/// The file in which an install tree says what it is, and the largest one that is read, in bytes.
-pub(super) const TREEINFO: &str = ".treeinfo";
+/// The largest `.treeinfo` that is read, in bytes.
 const MAX_TREEINFO_BYTES: u64 = 1 << 20;
 /// The folder of an install tree that holds images, with a list of their checksums.
 const IMAGES: &str = "images";
@@ -191,6 +191,11 @@ pub(super) fn treeinfo(media: &Media) -> Option<String> {
     String::from_utf8(media.read(TREEINFO, MAX_TREEINFO_BYTES).ok()?).ok()
 }
 
+/// What the `.treeinfo` of a tree calls it; none when it has none, or none that a screen can show.
+pub(crate) fn tree_name(media: &Media) -> Option<String> {
+    trees::distribution(&treeinfo(media)?).map(|name| name.to_string())
+}
+
 /// Reports every key that cannot be used.
 pub(super) fn check_keys(uses: &[RepositoryUse]) -> Vec<Problem> {
     let keys = uses.iter().filter_map(|known| Some((known, known.key.as_ref()?)));
@@ -235,22 +240,20 @@ fn add_images_of_tree(site: &mut Site) {
         })
         .collect();
     for (name, file, folder) in wanted {
-        let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MAX_SUMS_BYTES)).unwrap_or_default();
-        let sums = String::from_utf8_lossy(&sums);
+        let list = Media::open(&folder).and_then(|media| media.read(SUMS, MAX_SUMS_BYTES)).unwrap_or_default();
+        let list = String::from_utf8_lossy(&list);
         // The characters that the name of an `[[image]]` may have.
         let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
         let plain = !file.is_empty() && !file.contains('/') && !name.is_empty() && name.chars().all(letters);
-        if let Some(checksum) = sum_of(&sums, &file).filter(|_| plain && site.image(&name).is_none()) {
+        if let Some(checksum) = sum_of(&list, &file).filter(|_| plain && site.image(&name).is_none()) {
             site.images.push(Image { name, path: folder.join(&file), checksum, format: "qcow2".into() });
         }
     }
 }
 
 /// The checksum of a file in a list in the format of `sha256sum`.
-fn sum_of(sums: &str, file: &str) -> Option<Checksum> {
-    let mut lines = sums.lines().filter_map(|line| line.split_once([' ', '\t']));
-    let (sum, _) = lines.find(|(_, name)| name.trim_start().trim_start_matches('*') == file)?;
-    Checksum::new(Algorithm::Sha256, sum)
+fn sum_of(list: &str, file: &str) -> Option<Checksum> {
+    sums(list).find(|(_, name)| *name == file).map(|(sum, _)| sum)
 }
 
 /// Reads every image and reports those that differ from their checksum. `places` tells where the site file names them;

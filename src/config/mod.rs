@@ -40,6 +40,7 @@ mod role;
 mod roles;
 mod rules;
 mod secrets;
+mod shelf;
 mod site_file;
 mod size;
 mod sources;
@@ -61,6 +62,7 @@ use toml::de::DeTable;
 
 pub(crate) use adoption::{Adoption, adopt};
 pub(crate) use alone::Alone;
+pub(crate) use media::tree_name;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
 pub(crate) use edit::{CannotEdit, NewNode, disk_rule, with_node};
@@ -72,6 +74,7 @@ pub(crate) use load::{
 pub use problem::Problems;
 pub(crate) use problem::{Excerpt, Problem, Spot};
 pub(crate) use replace::replace;
+pub(crate) use shelf::{Held, HeldKind, shelf, with_held, without};
 
 use crate::render::{Renderer, Templates};
 use crate::site::{OwnLoader, Site};

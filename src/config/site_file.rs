@@ -286,9 +286,10 @@ impl<'a> AccessKeys<'a> {
 
 fn read_trees<'a>(top: &Section<'a>) -> Vec<TreeKeys<'a>> {
     let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
-        let section = Section::open("`[[install_tree]]`".into(), at, table, &["name", "path"], top.found);
+        let section = Section::open("`[[install_tree]]`".into(), at, table, &["name", "path", "url"], top.found);
         section.need("name", "name = \"centos6\"");
         section.need("path", "path = \"/srv/rackstart/centos6\"");
+        text::web_address(&section);
         TreeKeys { name: text::tree_name(&section), path: text::absolute_path(&section, "path") }
     };
     top.tables("install_tree", "`[[install_tree]]` with two brackets").into_iter().map(read).collect()

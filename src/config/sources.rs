@@ -37,7 +37,7 @@ pub(super) struct ImageKeys<'a> {
     format: Option<Spanned<&'static str>>,
 }
 
-const REPOSITORY: [&str; 7] = ["name", "path", "gpg_key", "releases", "roles", "install_trees", "expect"];
+const REPOSITORY: [&str; 8] = ["name", "path", "url", "gpg_key", "releases", "roles", "install_trees", "expect"];
 const IMAGE: [&str; 6] = ["name", "path", "sha256", "sha512", "md5", "format"];
 
 /// Reads every `[[repository]]`.
@@ -46,6 +46,7 @@ pub(super) fn read_repositories<'a>(top: &Section<'a>) -> Vec<RepositoryKeys<'a>
         let section = Section::open(place("repository", table), at.clone(), table, &REPOSITORY, top.found);
         section.need("name", "name = \"extra\"");
         section.need("path", "path = \"/srv/rackstart/extra\"");
+        text::web_address(&section);
         let (expect, expect_at) = read_expect(&section);
         RepositoryKeys {
             at,

@@ -4,11 +4,13 @@
 //! split at `/`, and never leads outside, neither by `..` nor by a link; [`beneath`] opens every file.
 
 mod beneath;
+mod copy;
 mod decode;
 mod guarded;
 mod loaders;
 mod pe;
 mod repository;
+mod whole;
 
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
@@ -20,9 +22,11 @@ use std::time::SystemTime;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 pub(crate) use beneath::Unserved;
+pub(crate) use copy::CopyRecord;
 pub(crate) use guarded::Guarded;
 pub(crate) use loaders::{own_program, signed_chains};
-pub(crate) use repository::{folders, read_repository};
+pub(crate) use repository::{MAX_INDEX_BYTES, SEVERAL, folders, read_packages, read_repository};
+pub(crate) use whole::{examine, pieces};
 
 use crate::iso9660::{self, Broken, PathTarget};
 use crate::packages::{Algorithm, Hasher};

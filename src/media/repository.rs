@@ -3,15 +3,15 @@
 use std::io;
 
 use super::{Media, decode};
-use crate::packages::{self, Kind, Metadata, Names, Part};
+use crate::mirror::{INDEX, below};
+use crate::packages::{self, Kind, Metadata, Names, PackageFile, Part};
 
 /// Folders that are repositories of their own on the images of EL8 and later.
 pub(crate) const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
 /// The largest index of a repository that is read, in bytes.
-const MAX_INDEX_BYTES: u64 = 4 << 20;
+pub(crate) const MAX_INDEX_BYTES: u64 = 4 << 20;
 /// The largest other file of metadata that is read, in bytes as compressed.
 const MAX_PART_BYTES: u64 = 1 << 30;
-const INDEX: &str = "repodata/repomd.xml";
 
 /// Returns the folders of a medium that are repositories: the medium itself (an empty string), or those of [`SEVERAL`].
 pub(crate) fn folders(media: &Media) -> Vec<String> {
@@ -31,7 +31,7 @@ pub(crate) fn read_repository(media: &Media, folder: &str, names: &Names) -> Res
     let text = media.read(&index, MAX_INDEX_BYTES).map_err(|error| of(&index)(&reason(&error)))?;
     let parts = packages::index(&text).map_err(|error| of(&index)(&error))?;
     let mut metadata = Metadata::default();
-    for part in &parts {
+    for part in parts.iter().filter(|part| part.kind != Kind::Other) {
         metadata.has_zstd |= part.path.ends_with(".zst");
         let path = below(folder, &part.path);
         read_part(media, &path, part, names, &mut metadata).map_err(|error| of(&path)(&error))?;
@@ -58,15 +58,18 @@ fn read_part(media: &Media, path: &str, part: &Part, names: &Names, metadata: &m
     let read = match part.kind {
         Kind::Primary => packages::primary(text, names, metadata),
         Kind::Groups => packages::groups(text, metadata),
+        Kind::Other => Ok(()),
     };
     read.map_err(|error| error.to_string())
 }
 
-fn below(folder: &str, path: &str) -> String {
-    if folder.is_empty() { path.to_string() } else { format!("{folder}/{path}") }
+/// Reads the list of packages in a file whose checksum was compared; each package goes to `each`.
+pub(crate) fn read_packages(content: impl io::Read, each: &mut dyn FnMut(PackageFile)) -> Result<(), String> {
+    let text = decode::text(content).map_err(|error| reason(&error))?;
+    packages::files(text, each).map_err(|error| error.to_string())
 }
 
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),

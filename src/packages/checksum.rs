@@ -73,6 +73,14 @@ impl Checksum {
     }
 }
 
+/// The checksums and names in a list in the format of `sha256sum`; other lines are left out.
+pub(crate) fn sums(list: &str) -> impl Iterator<Item = (Checksum, &str)> {
+    list.lines().filter_map(|line| {
+        let (sum, name) = line.split_once([' ', '\t'])?;
+        Some((Checksum::new(Algorithm::Sha256, sum)?, name.trim_start().trim_start_matches('*')))
+    })
+}
+
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.algorithm.name(), self.hex)

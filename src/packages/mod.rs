@@ -5,6 +5,7 @@
 
 mod checksum;
 mod comps;
+mod files;
 mod metadata;
 mod pieces;
 mod primary;
@@ -13,8 +14,9 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-pub(crate) use checksum::Hasher;
+pub(crate) use checksum::{Hasher, sums};
 pub use checksum::{Algorithm, Checksum};
+pub(crate) use files::PackageFile;
 pub use metadata::Metadata;
 pub(crate) use repomd::{Kind, Part};
 pub(crate) use version::Version;
@@ -35,6 +37,17 @@ pub fn index(text: &[u8]) -> Result<Vec<Part>, Damaged> {
 /// Reads a `primary.xml` as text, and keeps what is in `names`.
 pub fn primary(text: impl std::io::BufRead, names: &Names, metadata: &mut Metadata) -> Result<(), Damaged> {
     primary::read(text, names, metadata)
+}
+
+/// Hands every package file of a `primary.xml` to `each`, in the order of the list.
+pub(crate) fn files(text: impl std::io::BufRead, each: &mut dyn FnMut(PackageFile)) -> Result<(), Damaged> {
+    files::read(text, each)
+}
+
+/// Whether a relative path in metadata stays inside the repository, and is spelt in the one way that a folder has it.
+pub(crate) fn is_inside(path: &str) -> bool {
+    let is_name = |part: &str| !part.is_empty() && part != "." && part != "..";
+    path.split('/').all(is_name) && !path.contains(['\\', '\0'])
 }
 
 /// Reads the groups in a `comps.xml` as text.

@@ -9,7 +9,7 @@ use super::pieces::{Pieces, append};
 use super::{Damaged, Metadata, Names, Version};
 
 /// The largest list of packages that is read, in bytes as text: real ones have some hundred MiB at most.
-const MAX_BYTES: u64 = 2 << 30;
+pub(super) const MAX_BYTES: u64 = 2 << 30;
 
 /// Where the reader is inside a package.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ fn version_of(start: &BytesStart<'_>) -> Version {
     Version::new(&text("epoch"), &text("ver"), &text("rel"))
 }
 
-fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let attribute = start.try_get_attribute(name).ok().flatten()?;
     attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
 }

@@ -3,15 +3,17 @@
 use quick_xml::events::Event;
 
 use super::pieces::{Pieces, append};
-use super::{Algorithm, Checksum, Damaged};
+use super::{Algorithm, Checksum, Damaged, is_inside};
 
-/// The purpose of a metadata file, as far as it is needed here.
+/// The purpose of a metadata file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The packages.
     Primary,
     /// The groups.
     Groups,
+    /// What only yum itself reads, such as the list of files.
+    Other,
 }
 
 /// One file of the metadata.
@@ -27,7 +29,8 @@ pub struct Part {
     pub size: Option<u64>,
 }
 
-/// Reads the index. There is exactly one file of packages, and at most one of groups; a compressed one counts.
+/// Reads the index. There is exactly one file of packages, and at most one of groups; a compressed one counts. A file of
+/// another purpose that has no usable place or checksum is left out.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
     let mut pieces = Pieces::of(text, text.len() as u64);
     let mut parts: Vec<Part> = Vec::new();
@@ -63,7 +66,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
                 if end.local_name().as_ref() == "data"
                     && let Some(part) = draft.take().map(Draft::finish).transpose()?.flatten()
                 {
-                    let known = parts.iter().position(|known| known.kind == part.kind);
+                    let known = parts.iter().position(|known| known.kind == part.kind && part.kind != Kind::Other);
                     known.map(|index| parts.remove(index));
                     parts.push(part);
                 }
@@ -98,17 +101,22 @@ impl Draft {
         let kind = match self.kind.as_str() {
             "primary" => Kind::Primary,
             "group" | "group_gz" | "group_xz" | "group_zst" => Kind::Groups,
-            _ => return Ok(None),
+            _ => Kind::Other,
         };
         let path = self.path.unwrap_or_default();
-        let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
-        if !path.split('/').all(inside) || path.contains('\\') {
+        if kind == Kind::Other && !is_inside(&path) {
+            return Ok(None);
+        }
+        if !is_inside(&path) {
             let shown: String = path.escape_debug().take(100).collect();
             return Err(Damaged(format!("it places `{}` at `{shown}`, outside the repository", self.kind)));
         }
         let algorithm = self.algorithm.unwrap_or_default();
         let checksum = algorithm.parse::<Algorithm>().ok().and_then(|known| Checksum::new(known, &self.hex));
         let Some(checksum) = checksum else {
+            if kind == Kind::Other {
+                return Ok(None);
+            }
             let shown: String = algorithm.escape_debug().take(20).collect();
             return Err(Damaged(format!("it gives `{}` no checksum that can be used (`{shown}`)", self.kind)));
         };

@@ -11,6 +11,7 @@ mod image;
 mod import;
 mod init_check;
 mod lint;
+mod media;
 mod password_hash;
 mod plan_security;
 mod repositories;
