@@ -178,6 +178,11 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth, proved: Proved
     examine(path, &text, templates, depth, proved)
 }
 
+/// Reads a text that is to become this site file as [`load_to_plan`] does, and prints its mistakes.
+pub(crate) fn load_edited_to_plan(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, Failure> {
+    examine(path, text, templates, Depth::Plan, &[]).map_err(print)
+}
+
 /// Proves a text that is to become this site file, like [`load`], and prints its mistakes.
 pub(crate) fn load_edited(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, Failure> {
     examine(path, text, templates, Depth::Whole, &[]).map_err(print)

@@ -10,7 +10,7 @@ use super::{Algorithm, Checksum, Damaged, is_inside};
 
 /// The file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PackageFile {
+pub struct PackageFile {
     /// Its path relative to the folder that holds `repodata`; it never leads outside.
     pub path: String,
     /// Its length in bytes.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) use checksum::{Hasher, sums};
 pub use checksum::{Algorithm, Checksum};
-pub(crate) use files::PackageFile;
+pub use files::PackageFile;
 pub use metadata::Metadata;
 pub(crate) use repomd::{Kind, Part};
 pub(crate) use version::Version;
@@ -40,7 +40,7 @@ pub fn primary(text: impl std::io::BufRead, names: &Names, metadata: &mut Metada
 }
 
 /// Hands every package file of a `primary.xml` to `each`, in the order of the list.
-pub(crate) fn files(text: impl std::io::BufRead, each: &mut dyn FnMut(PackageFile)) -> Result<(), Damaged> {
+pub fn files(text: impl std::io::BufRead, each: &mut dyn FnMut(PackageFile)) -> Result<(), Damaged> {
     files::read(text, each)
 }
 

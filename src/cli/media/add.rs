@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::web::Web;
-use super::{Failure, File, Output, count, mirror, print, size};
+use super::{Failure, File, Output, count, mirror, print, size, tell_notes};
 use crate::cli::output::json;
-use crate::cli::tell_notes;
 use crate::config::{self, Held, HeldKind, SitePaths};
 use crate::media::{self, Media};
 use crate::words::duration;
@@ -21,8 +20,8 @@ const SHELF: &str = "/srv/rackstart";
 /// each is compared with its checksum. An interrupted copy goes on where it stopped, and the same command later fetches
 /// what is newer; nodes that install meanwhile find the former lists until everything that the new ones name is there.
 ///
-/// The site file gets one block, and is checked as `rackstart check` does before it is replaced. Of a NAME that it has
-/// already, only the copy is made or renewed; its `url` is the default of SOURCE.
+/// The site file gets one block, and is checked before it is replaced; other install trees may be missing meanwhile. Of a
+/// NAME that it has already, only the copy is made or renewed; its `url` is the default of SOURCE.
 ///
 /// Example: rackstart media add rocky9 https://mirror.example/rocky/9/BaseOS/x86_64/os
 #[derive(Debug, clap::Args)]

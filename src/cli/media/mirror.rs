@@ -93,8 +93,13 @@ impl Lists {
         let text = |path: &str, most: u64| match web.text(path, most) {
             Ok(text) => Ok(Some(text)),
             Err(Refused::Missing) => Ok(None),
-            Err(why) => Err(Failure::fixable(format!("cannot fetch {path} from {}: {why}", web.url))
-                .hint("look at the address in a browser; behind a proxy set `https_proxy` or `http_proxy`")),
+            Err(why) => {
+                let help = match why {
+                    Refused::Untrusted(_) => "name the certificate of the authority that signs for it with `--ca`",
+                    _ => "look at the address in a browser; behind a proxy set `https_proxy` or `http_proxy`",
+                };
+                Err(Failure::fixable(format!("cannot fetch {path} from {}: {why}", web.url)).hint(help))
+            }
         };
         let mut found = BTreeMap::new();
         for folder in std::iter::once("").chain(SEVERAL) {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::output::Output;
-use super::{Failure, print};
+use super::{Failure, print, tell_notes};
 use crate::config::{self, Held, HeldKind, SitePaths};
 use crate::words::{quote, suggest};
 
@@ -89,9 +89,10 @@ impl File {
         }
     }
 
-    /// Proves the edited text as `check` does, and puts it in the place of the file.
+    /// Proves the edited text, and puts it in the place of the file. Another tree may be missing: it may be the next one
+    /// that is added.
     fn replace(&self, edited: &str, templates: Option<&Path>) -> Result<(), Failure> {
-        config::load_edited(&self.path, edited, templates)?;
+        tell_notes(&config::load_edited_to_plan(&self.path, edited, templates)?.notes);
         let unwritten = |error: &io::Error| {
             Failure::fixable(format!("cannot write the site file {}: {error}", self.path.display()))
                 .hint("it is unchanged; run as the user who owns it")

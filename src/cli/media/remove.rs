@@ -11,7 +11,7 @@ use crate::media::CopyRecord;
 
 /// Take an install tree or a repository out of the site file; its files stay unless you say otherwise.
 ///
-/// The edited file is checked as `rackstart check` does; while a node uses the tree, nothing changes. `--delete` deletes a
+/// The edited file is checked before it is replaced: while a node uses the tree, nothing changes. `--delete` deletes a
 /// copy that rackstart made, after reading its name from you, and nothing else: an ISO image, or a folder that somebody
 /// put there, is never deleted.
 #[derive(Debug, clap::Args)]

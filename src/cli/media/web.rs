@@ -46,6 +46,9 @@ pub(super) enum Refused {
     /// It may be asked again.
     #[error("{0}")]
     Passing(String),
+    /// Nobody who is trusted says that it is this server.
+    #[error("its certificate is not trusted: {0}")]
+    Untrusted(String),
     /// Asking again would not help.
     #[error("{0}")]
     Lasting(String),
@@ -119,7 +122,7 @@ fn refused(error: &ureq::Error) -> Refused {
     match error {
         ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(tokio_rustls::rustls::Error::InvalidCertificate(why)) => {
-                Refused::Lasting(format!("its certificate is not trusted: {why}"))
+                Refused::Untrusted(why.to_string())
             }
             _ => Refused::Passing(error.to_string()),
         },

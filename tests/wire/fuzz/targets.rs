@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use rackstart::iso9660::{self, Broken, PathTarget};
-use rackstart::packages::{self, Metadata, Names};
+use rackstart::packages::{self, Metadata, Names, PackageFile};
 use rackstart::site::Site;
 use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, answer_to};
 use rackstart::wire::syslog::{self, Frames};
@@ -116,6 +116,8 @@ pub fn metadata(bytes: &[u8]) {
         1 => {
             let names: Names = ["bash", "openstack-nova", "/bin/sh"].map(String::from).into();
             drop(packages::primary(text, &names, &mut metadata));
+            let mut inside = |file: PackageFile| assert!(!file.path.split('/').any(|part| part == ".."), "{}", file.path);
+            drop(packages::files(text, &mut inside));
             assert!(metadata.version("of nobody").is_none(), "only names that somebody asked for are kept");
         }
         _ => drop(packages::groups(text, &mut metadata)),
