@@ -158,8 +158,9 @@ fn is_one_more(before: &str, after: &str, kind: &str, keys: &[&str]) -> bool {
     };
     let (old, mut new) = (blocks(&mut before), blocks(&mut after));
     let added = new.pop();
-    let is_plain =
-        |block: &toml::Value| block.as_table().is_some_and(|block| block.keys().all(|key| keys.contains(&key.as_str())));
+    let is_plain = |block: &toml::Value| {
+        block.as_table().is_some_and(|block| block.keys().all(|key| keys.contains(&key.as_str())))
+    };
     before == after && old == new && added.as_ref().is_some_and(is_plain)
 }
 

@@ -291,7 +291,9 @@ fn age_note(held: &Held) -> Option<String> {
     let record = CopyRecord::read(&held.path);
     let age = |finished: u64| duration(crate::clock::unix_now().saturating_sub(finished));
     let more = match record.and_then(|record| Some((record.url == *url, age(record.finished?)))) {
-        Some((true, age)) => format!("was copied from {url} {age} ago; `rackstart media add {name}` copies what is newer"),
+        Some((true, age)) => {
+            format!("was copied from {url} {age} ago; `rackstart media add {name}` copies what is newer")
+        }
         Some((false, _)) => format!("is no copy of {url}, but of another URL; `rackstart media list` shows it"),
         None => format!("is no whole copy of {url}; `rackstart media add {name}` makes one"),
     };

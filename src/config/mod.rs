@@ -62,14 +62,14 @@ use toml::de::DeTable;
 
 pub(crate) use adoption::{Adoption, adopt};
 pub(crate) use alone::Alone;
-pub(crate) use media::tree_name;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
 pub(crate) use edit::{CannotEdit, NewNode, disk_rule, with_node};
+pub(crate) use media::tree_name;
 
 pub(crate) use load::{
-    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_edited_to_plan, load_to_build, load_to_plan, read,
-    read_again, read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
+    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_edited_to_plan, load_to_build,
+    load_to_plan, read, read_again, read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
 pub(crate) use problem::{Excerpt, Problem, Spot};

@@ -89,7 +89,8 @@ pub(crate) fn without(text: &str, held: &Held) -> Result<String, CannotEdit> {
     let key = held.kind.key();
     let places = blocks(text, document.get_ref(), key)?;
     let listed = document.get_ref().get(key).and_then(|blocks| blocks.get_ref().as_array());
-    let is_it = |block: &toml::de::DeValue<'_>| block.get("name").and_then(|name| name.get_ref().as_str()) == Some(&held.name);
+    let is_it =
+        |block: &toml::de::DeValue<'_>| block.get("name").and_then(|name| name.get_ref().as_str()) == Some(&held.name);
     let at = listed.and_then(|list| list.iter().position(|block| is_it(block.get_ref())));
     let place = at.and_then(|at| places.get(at)).ok_or(CannotEdit::NotOneBlock)?;
     let (head, tail) = (&text[..place.start], &text[place.end..]);

@@ -60,7 +60,8 @@ pub(crate) fn is_address(text: &str) -> bool {
 /// The address of a file below the address of a tree: letters that have a meaning in addresses are escaped.
 pub(crate) fn address(tree: &str, path: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~+".contains(byte);
-    let letters = path.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    let letters =
+        path.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     format!("{}/{}", tree.trim_end_matches('/'), letters.collect::<String>())
 }
 
@@ -70,10 +71,22 @@ mod tests {
 
     #[test]
     fn an_address_has_a_host_and_no_account() {
-        for good in ["http://a", "https://mirror.example:8443/9/BaseOS/x86_64/os/", "http://[fd00::1]/x", "http://a/b%20c"] {
+        for good in
+            ["http://a", "https://mirror.example:8443/9/BaseOS/x86_64/os/", "http://[fd00::1]/x", "http://a/b%20c"]
+        {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "ftp://a/b", "https://", "https:///x", "http://user@a/", "http://a/?b", "http://a b/", "http://ä/"] {
+        for bad in [
+            "",
+            "a",
+            "ftp://a/b",
+            "https://",
+            "https:///x",
+            "http://user@a/",
+            "http://a/?b",
+            "http://a b/",
+            "http://ä/",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

@@ -14,8 +14,8 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-pub(crate) use checksum::{Hasher, sums};
 pub use checksum::{Algorithm, Checksum};
+pub(crate) use checksum::{Hasher, sums};
 pub use files::PackageFile;
 pub use metadata::Metadata;
 pub(crate) use repomd::{Kind, Part};

@@ -25,11 +25,16 @@ enum Fault {
     Whole,
 }
 
+/// The requests: each path, and the first byte that was wanted.
+type Log = Arc<Mutex<Vec<(String, u64)>>>;
+/// What is to fail, by path; the last one comes first.
+type Faults = BTreeMap<String, Vec<Fault>>;
+
 /// A mirror on loopback, with the requests that it got: the path, and the first byte that was wanted.
 struct Mirror {
     url: String,
-    asked: Arc<Mutex<Vec<(String, u64)>>>,
-    faults: Arc<Mutex<BTreeMap<String, Vec<Fault>>>>,
+    asked: Log,
+    faults: Arc<Mutex<Faults>>,
 }
 
 impl Mirror {
@@ -37,7 +42,7 @@ impl Mirror {
     fn of(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/9/os", listener.local_addr().unwrap());
-        let (asked, faults): (Arc<Mutex<Vec<_>>>, Arc<Mutex<BTreeMap<String, Vec<Fault>>>>) = Default::default();
+        let (asked, faults) = (Log::default(), Arc::new(Mutex::new(Faults::default())));
         let (folder, log, wrong) = (folder.to_path_buf(), asked.clone(), faults.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -64,14 +69,7 @@ impl Mirror {
     }
 }
 
-type Log = Arc<Mutex<Vec<(String, u64)>>>;
-
-fn answer(
-    mut stream: TcpStream,
-    folder: &Path,
-    log: &Log,
-    faults: &Mutex<BTreeMap<String, Vec<Fault>>>,
-) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, folder: &Path, log: &Log, faults: &Mutex<Faults>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let mut line = String::new();
@@ -122,7 +120,11 @@ fn answer(
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let mut sum = Command::new("sha256sum").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut sum = Command::new("sha256sum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     sum.stdin.take().unwrap().write_all(bytes).unwrap();
     let mut text = String::new();
     sum.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -211,7 +213,11 @@ fn a_tree_at_an_url_is_copied_whole_and_gets_one_block_in_the_site_file() {
     let before = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
     let run = desk.run(&["media", "add", "rocky9", &mirror.url, "--to", copy.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("files, 4") && run.stdout.contains("[[install_tree]]\nname = \"rocky9\""), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("files, 4") && run.stdout.contains("[[install_tree]]\nname = \"rocky9\""),
+        "{}",
+        run.stdout
+    );
     assert!(run.stderr.contains("it came over HTTP"), "{}", run.stderr);
     let mut copied = files(&copy);
     copied.remove(".rackstart-copy.json").unwrap();
@@ -247,7 +253,8 @@ fn a_server_that_fails_is_asked_again_and_a_file_goes_on_where_it_stopped() {
     let run = desk.run(&add);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let asked = mirror.asked();
-    let starts = |path: &str| asked.iter().filter(|(known, _)| known == path).map(|(_, from)| *from).collect::<Vec<_>>();
+    let starts =
+        |path: &str| asked.iter().filter(|(known, _)| known == path).map(|(_, from)| *from).collect::<Vec<_>>();
     assert_eq!((starts(big), starts(small)), (vec![0, 150_000, 150_000, 250_000], vec![0, 0]));
     assert_eq!(fs::read(copy.join(big)).unwrap(), BIG);
 }
@@ -341,7 +348,8 @@ fn a_list_that_leads_out_of_the_folder_is_refused_and_nothing_is_written_there()
 #[test]
 fn folders_that_hold_something_else_and_names_that_are_taken_are_left_alone() {
     let (desk, mirror) = desk();
-    let add = |name: &str, to: &str| desk.run(&["media", "add", name, &mirror.url, "--to", desk.path(to).to_str().unwrap()]);
+    let add =
+        |name: &str, to: &str| desk.run(&["media", "add", name, &mirror.url, "--to", desk.path(to).to_str().unwrap()]);
     let run = add("rocky9", "tree");
     assert!(run.code == 1 && run.stderr.contains("holds something else"), "{}", run.stderr);
     let run = add("centos6", "copy");
@@ -369,7 +377,12 @@ fn a_folder_or_an_image_is_named_where_it_lies_and_removed_without_its_files() {
     let run = desk.run(&["media", "add", "extra", remote.to_str().unwrap(), "--repository"]);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let told: Value = serde_json::from_str(&desk.run(&["media", "list", "--json"]).stdout).unwrap();
-    let forms: Vec<_> = told.as_array().unwrap().iter().map(|line| (line["name"].as_str(), line["form"].as_str(), line["holds"].as_str())).collect();
+    let forms: Vec<_> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["name"].as_str(), line["form"].as_str(), line["holds"].as_str()))
+        .collect();
     assert_eq!(forms[1], (Some("local9"), Some("folder"), Some("Rocky Linux 9.5")));
     assert_eq!(forms[2].0, Some("extra"));
     let run = desk.run(&["media", "remove", "local9", "--delete", "--yes"]);

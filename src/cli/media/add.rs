@@ -110,7 +110,9 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
         let (files, bytes, kept) = (count(copied.record.files), size(copied.record.bytes), count(copied.kept));
         let took = duration(began.elapsed().as_secs());
         let path = held.path.display();
-        text.push_str(&format!("{files} files, {bytes}, are in {path} after {took}; {kept} of them were there before\n"));
+        text.push_str(&format!(
+            "{files} files, {bytes}, are in {path} after {took}; {kept} of them were there before\n"
+        ));
     }
     if written {
         let next = match kind {
@@ -127,11 +129,15 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
 /// What is at an URL, and where its copy belongs.
 fn at_url(args: &Args, kind: HeldKind, known: Option<&Held>, url: &str) -> Result<Held, Failure> {
     if !crate::mirror::is_address(url) {
-        return Err(Failure::usage(format!("{} is not the address of a folder on a web server", crate::words::quote(url)))
-            .hint("write http://HOST/PATH or https://HOST/PATH, without an account in it"));
+        return Err(Failure::usage(format!(
+            "{} is not the address of a folder on a web server",
+            crate::words::quote(url)
+        ))
+        .hint("write http://HOST/PATH or https://HOST/PATH, without an account in it"));
     }
     let path = args.to.clone().or_else(|| known.map(|held| held.path.clone()));
-    let path = std::path::absolute(path.unwrap_or_else(|| Path::new(SHELF).join(&args.name))).map_err(Failure::fixable)?;
+    let path =
+        std::path::absolute(path.unwrap_or_else(|| Path::new(SHELF).join(&args.name))).map_err(Failure::fixable)?;
     Ok(Held { kind, name: args.name.clone(), path, url: Some(url.trim_end_matches('/').into()) })
 }
 

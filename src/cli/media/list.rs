@@ -72,7 +72,8 @@ fn line(held: &Held) -> Line {
 
 fn text(lines: &[Line], now: u64) -> String {
     if lines.is_empty() {
-        return "the site file names no install tree and no repository; `rackstart media add` puts one into it\n".into();
+        return "the site file names no install tree and no repository; `rackstart media add` puts one into it\n"
+            .into();
     }
     let mut rows = vec![["NAME", "KIND", "HOLDS", "FORM", "SIZE", "AGE", "PATH", "FROM"].map(String::from)];
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());

@@ -48,13 +48,15 @@ pub(super) fn copy(web: &Web, kind: HeldKind, folder: &Path, connections: usize)
         let here = folder.join(&piece.path);
         if here.exists() && !held(piece).exists() { here } else { held(piece) }
     })?;
-    let newest = |piece: &Piece| Some(held(piece)).filter(|new| new.exists()).unwrap_or_else(|| folder.join(&piece.path));
+    let newest =
+        |piece: &Piece| Some(held(piece)).filter(|new| new.exists()).unwrap_or_else(|| folder.join(&piece.path));
     let pieces = lists.pieces(&newest)?;
     let bytes = known_bytes(&pieces);
     room(folder, &pieces)?;
     let progress = Progress::new("copied", pieces.len() as u64, bytes);
     let got = all_of(web, &pieces, &progress, connections, &|piece| folder.join(&piece.path))?;
-    let unwritten = |error: io::Error| Failure::fixable(format!("cannot write {}: {error}", folder.display())).hint(AGAIN);
+    let unwritten =
+        |error: io::Error| Failure::fixable(format!("cannot write {}: {error}", folder.display())).hint(AGAIN);
     for piece in &parts {
         let new = held(piece);
         if new.exists() {
@@ -76,7 +78,9 @@ pub(super) fn copy(web: &Web, kind: HeldKind, folder: &Path, connections: usize)
     record.write(folder).map_err(unwritten)?;
     let mut notes = Vec::new();
     if web.url.starts_with("http://") {
-        notes.push("it came over HTTP: the checksums show damage, and not whether somebody changed it on the way".into());
+        notes.push(
+            "it came over HTTP: the checksums show damage, and not whether somebody changed it on the way".into(),
+        );
     }
     Ok(Copied { record, kept: got.iter().filter(|got| **got == Got::Kept).count() as u64, notes })
 }
@@ -167,7 +171,8 @@ fn all_of(
 ) -> Result<Vec<Got>, Failure> {
     let one = |piece: &Piece| fetch(web, piece, &place(piece), progress);
     let got = progress.during(|| on_threads(pieces, connections, one));
-    let wrong: Vec<_> = pieces.iter().zip(&got).filter_map(|(piece, got)| Some((piece, got.as_ref()?.as_ref().err()?))).collect();
+    let wrong: Vec<_> =
+        pieces.iter().zip(&got).filter_map(|(piece, got)| Some((piece, got.as_ref()?.as_ref().err()?))).collect();
     if wrong.is_empty() {
         return Ok(got.into_iter().flatten().flatten().collect());
     }
@@ -184,14 +189,18 @@ fn known_bytes(pieces: &[Piece]) -> u64 {
 fn room(folder: &Path, pieces: &[Piece]) -> Result<(), Failure> {
     let here = |piece: &Piece| fs::metadata(folder.join(&piece.path)).map_or(0, |about| about.len());
     let wanted: u64 = pieces.iter().map(|piece| piece.size.unwrap_or(0).saturating_sub(here(piece))).sum();
-    let about = statvfs(folder).map_err(|error| Failure::fixable(format!("cannot look at {}: {error}", folder.display())))?;
+    let about =
+        statvfs(folder).map_err(|error| Failure::fixable(format!("cannot look at {}: {error}", folder.display())))?;
     let free = about.f_bavail.saturating_mul(about.f_frsize);
     if wanted <= free {
         return Ok(());
     }
     let (files, wanted, free) = (count(pieces.len() as u64), size(wanted), size(free));
-    Err(Failure::fixable(format!("{} has room for {free}, and {wanted} of {files} files are to come", folder.display()))
-        .hint("make room, or name another folder with `--to`"))
+    Err(Failure::fixable(format!(
+        "{} has room for {free}, and {wanted} of {files} files are to come",
+        folder.display()
+    ))
+    .hint("make room, or name another folder with `--to`"))
 }
 
 /// Makes the folder a copy of that address, unless it is something else.

@@ -121,9 +121,7 @@ impl Web {
 fn refused(error: &ureq::Error) -> Refused {
     match error {
         ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(tokio_rustls::rustls::Error::InvalidCertificate(why)) => {
-                Refused::Untrusted(why.to_string())
-            }
+            Some(tokio_rustls::rustls::Error::InvalidCertificate(why)) => Refused::Untrusted(why.to_string()),
             _ => Refused::Passing(error.to_string()),
         },
         ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {

@@ -116,7 +116,8 @@ pub fn metadata(bytes: &[u8]) {
         1 => {
             let names: Names = ["bash", "openstack-nova", "/bin/sh"].map(String::from).into();
             drop(packages::primary(text, &names, &mut metadata));
-            let mut inside = |file: PackageFile| assert!(!file.path.split('/').any(|part| part == ".."), "{}", file.path);
+            let mut inside =
+                |file: PackageFile| assert!(!file.path.split('/').any(|part| part == ".."), "{}", file.path);
             drop(packages::files(text, &mut inside));
             assert!(metadata.version("of nobody").is_none(), "only names that somebody asked for are kept");
         }
