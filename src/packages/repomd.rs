@@ -29,8 +29,8 @@ pub struct Part {
     pub size: Option<u64>,
 }
 
-/// Reads the index. There is exactly one file of packages, and at most one of groups; a compressed one counts. A file of
-/// another purpose that has no usable place or checksum is left out.
+/// Reads the index. There is exactly one file of packages, and at most one of groups; a compressed one counts, and the
+/// other is like those that only yum reads. Of these, one without a usable place or checksum is left out.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
     let mut pieces = Pieces::of(text, text.len() as u64);
     let mut parts: Vec<Part> = Vec::new();
@@ -66,8 +66,8 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
                 if end.local_name().as_ref() == "data"
                     && let Some(part) = draft.take().map(Draft::finish).transpose()?.flatten()
                 {
-                    let known = parts.iter().position(|known| known.kind == part.kind && part.kind != Kind::Other);
-                    known.map(|index| parts.remove(index));
+                    let same = parts.iter_mut().filter(|known| known.kind == part.kind);
+                    same.for_each(|known| known.kind = Kind::Other);
                     parts.push(part);
                 }
             }

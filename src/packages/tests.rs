@@ -100,10 +100,20 @@ fn the_index_names_packages_and_groups_with_their_checksums() {
         .concat(),
     );
     let parts = index(&text).unwrap();
-    assert_eq!(parts.len(), 2);
+    let others: Vec<_> = parts.iter().filter(|part| part.kind == Kind::Other).map(|part| part.path.as_str()).collect();
+    assert_eq!(others, ["repodata/f.xml.gz", "repodata/c.xml"]);
+    let parts: Vec<_> = parts.iter().filter(|part| part.kind != Kind::Other).collect();
     assert_eq!((parts[0].kind, parts[0].path.as_str(), parts[0].size), (Kind::Primary, "repodata/p.xml.gz", Some(12)));
     assert_eq!((parts[0].checksum.algorithm, parts[0].checksum.hex.as_str()), (Algorithm::Sha256, SUM));
     assert_eq!((parts[1].kind, parts[1].path.as_str()), (Kind::Groups, "repodata/c.xml.gz"));
+}
+
+#[test]
+fn a_file_that_only_yum_reads_is_left_out_when_it_leads_elsewhere_or_nothing_proves_it() {
+    let primary = data("primary", "repodata/p.xml.gz", SUM);
+    for other in [data("filelists", "../f.xml", SUM), data("filelists", "repodata/f.xml", "12")] {
+        assert_eq!(index(&repomd(&(primary.clone() + &other))).unwrap().len(), 1, "{other}");
+    }
 }
 
 #[test]

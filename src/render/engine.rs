@@ -14,8 +14,9 @@ use super::templates::{HOOKS, Templates, is_hook};
 use super::{RenderError, RenderProblem};
 use crate::words;
 
-/// Instructions that one rendering may execute; the largest real one needs fewer than 1,000.
-const FUEL: u64 = 200_000;
+/// Instructions that one rendering may execute. What has a line for each node needs some ten of them for each, so a site
+/// of 100,000 nodes needs a few million; everything else needs fewer than 1,000. An endless loop ends within seconds.
+const FUEL: u64 = 10_000_000;
 
 #[derive(RustEmbed)]
 #[folder = "kickstart/"]

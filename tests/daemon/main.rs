@@ -11,6 +11,7 @@ mod operation;
 mod orders;
 mod power;
 mod rack;
+mod redfish_samples;
 mod remote_api;
 mod rivals;
 mod service;

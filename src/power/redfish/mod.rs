@@ -12,7 +12,7 @@ mod tests;
 pub(crate) use collection::{MOST_MEMBERS, Page};
 pub(crate) use errors::said;
 pub(crate) use link::link;
-pub(crate) use offer::{action_info, override_body, reset_body, reset_type, take_back_body};
+pub(crate) use offer::{action_info, divided, override_body, reset_body, reset_type, take_back_body};
 pub(crate) use root::{ROOT, Root, manager_words};
 pub(crate) use system::{Boot, System};
 

@@ -38,8 +38,8 @@ pub(crate) fn reset_body(kind: &str) -> Value {
     json!({ "ResetType": kind })
 }
 
-/// The change that makes the next boot, and only that, one from the network. `boot` is that of the resource which is
-/// changed.
+/// The change that makes the next boot, and only that, one from the network. `boot` is that of the system, with what its
+/// settings say.
 pub(crate) fn override_body(boot: &Boot, firmware: Firmware) -> Result<Value, Fault> {
     let lacks = |all: &[String], word: &str| !all.is_empty() && !all.iter().any(|known| known == word);
     if lacks(&boot.targets, "Pxe") {
@@ -55,9 +55,26 @@ pub(crate) fn override_body(boot: &Boot, firmware: Firmware) -> Result<Value, Fa
     };
     // Services that know no modes refuse the key, and some refuse it when it changes nothing.
     if boot.mode.as_deref().is_some_and(|mode| mode != wanted) {
+        if lacks(&boot.modes, wanted) {
+            return Err(Fault::not_offered(&format!("to boot in the mode {wanted} once"), &boot.modes));
+        }
         change["BootSourceOverrideMode"] = wanted.into();
     }
     Ok(json!({ "Boot": change }))
+}
+
+/// The two parts of a change: for the settings of the system, and for the system itself. Each key is changed where the
+/// service has it; some have only the mode in the settings, and refuse it elsewhere (iDRAC, as sushy's sample shows it).
+/// A key that is nowhere belongs to the system.
+pub(crate) fn divided(change: &Value, settings: Option<&Value>) -> [Option<Value>; 2] {
+    let held = settings.and_then(|settings| settings.get("Boot")).and_then(Value::as_object);
+    let is_held = |key: &str| held.is_some_and(|held| held.contains_key(key));
+    let keys = change.get("Boot").and_then(Value::as_object);
+    [true, false].map(|wanted| {
+        let part = keys.into_iter().flatten().filter(|(key, _)| is_held(key) == wanted);
+        let part: serde_json::Map<String, Value> = part.map(|(key, value)| (key.clone(), value.clone())).collect();
+        (!part.is_empty()).then(|| json!({ "Boot": part }))
+    })
 }
 
 /// The change that takes an override back.

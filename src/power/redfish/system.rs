@@ -46,6 +46,8 @@ pub(crate) struct Boot {
     pub targets: Vec<String>,
     /// How long an override can last; empty when the service does not say.
     pub lasts: Vec<String>,
+    /// The modes that can be set; empty when the service does not say.
+    pub modes: Vec<String>,
 }
 
 impl Boot {
@@ -58,6 +60,7 @@ impl Boot {
             mode: text(boot, "BootSourceOverrideMode"),
             targets: texts(boot.get("BootSourceOverrideTarget@Redfish.AllowableValues")),
             lasts: texts(boot.get("BootSourceOverrideEnabled@Redfish.AllowableValues")),
+            modes: texts(boot.get("BootSourceOverrideMode@Redfish.AllowableValues")),
         }
     }
 
@@ -71,6 +74,7 @@ impl Boot {
             mode: newer.mode.or_else(|| self.mode.clone()),
             targets: list(newer.targets, &self.targets),
             lasts: list(newer.lasts, &self.lasts),
+            modes: list(newer.modes, &self.modes),
         }
     }
 

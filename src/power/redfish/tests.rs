@@ -1,5 +1,5 @@
-//! What services offer, and what they are asked, on bodies as short as the question needs. `tests/power` asks sushy's
-//! samples and its emulator.
+//! What services offer, and what they are asked, on bodies as short as the question needs. `tests/daemon` asks
+//! sushy's emulator, and plays sushy's samples.
 
 use serde_json::{Value, json};
 
@@ -128,6 +128,30 @@ fn an_override_is_for_one_boot_and_asks_for_nothing_that_is_not_offered() {
     assert!(override_body(&no_pxe, Firmware::Uefi).unwrap_err().text.ends_with("it offers None, Hdd"));
     let for_ever = boot(json!({ "BootSourceOverrideEnabled@Redfish.AllowableValues": ["Disabled", "Continuous"] }));
     assert!(override_body(&for_ever, Firmware::Uefi).unwrap_err().text.contains("an override for one boot"));
+}
+
+#[test]
+fn a_mode_that_is_not_offered_is_no_override() {
+    let body = json!({ "BootSourceOverrideMode": "UEFI", "BootSourceOverrideMode@Redfish.AllowableValues": ["UEFI"] });
+    let boot = Boot::read(&json!({ "Boot": body }));
+    assert!(override_body(&boot, Firmware::Uefi).is_ok());
+    let refused = override_body(&boot, Firmware::Bios).unwrap_err();
+    assert_eq!(refused.text, "the BMC does not offer to boot in the mode Legacy once; it offers UEFI");
+}
+
+#[test]
+fn each_key_is_changed_where_the_service_has_it() {
+    let change = json!({ "Boot": { "BootSourceOverrideEnabled": "Once", "BootSourceOverrideMode": "Legacy" } });
+    let settings = |boot: Value| json!({ "Boot": boot });
+    let mode = settings(json!({ "BootSourceOverrideMode": null, "BootOrder": [] }));
+    let [later, now] = divided(&change, Some(&mode)).map(Option::unwrap);
+    assert_eq!(later, json!({ "Boot": { "BootSourceOverrideMode": "Legacy" } }));
+    assert_eq!(now, json!({ "Boot": { "BootSourceOverrideEnabled": "Once" } }));
+    let both = settings(json!({ "BootSourceOverrideMode": "UEFI", "BootSourceOverrideEnabled": "Disabled" }));
+    assert_eq!(divided(&change, Some(&both)), [Some(change.clone()), None]);
+    for none in [None, Some(&json!({})), Some(&settings(json!({ "BootOrder": [] })))] {
+        assert_eq!(divided(&change, none), [None, Some(change.clone())]);
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::Line;
 use super::http::{Answer, Client, Proof};
 use crate::power::redfish::{
-    Boot, MOST_MEMBERS, Page, ROOT, Root, System, action_info, link, override_body, reset_body, reset_type, said,
-    take_back_body,
+    Boot, MOST_MEMBERS, Page, ROOT, Root, System, action_info, divided, link, override_body, reset_body, reset_type,
+    said, take_back_body,
 };
 use crate::power::{Action, Fault, Seen, quoted};
 use crate::site::{Endpoint, Trust};
@@ -197,10 +197,10 @@ impl<'a> Talk<'a> {
         // What cannot be done is found before anything is done.
         let kind = reset_type(&system, action)?;
         if action.boots_network() {
-            let (path, boot, version) = self.boot_of(&system).await?;
-            let change = override_body(&boot, self.line.firmware)?;
+            let settings = self.settings(&system).await;
+            let change = override_body(&boot(&system, settings.as_ref()), self.line.firmware)?;
             allowed()?;
-            self.patch(&path, &change, version).await?;
+            self.change(&system, settings, &change).await?;
         }
         if let Some(kind) = kind {
             let target = system.reset.clone().ok_or_else(|| Fault::not_offered("a reset", &[]))?;
@@ -213,25 +213,33 @@ impl<'a> Talk<'a> {
 
     async fn take_back(&mut self) -> Result<(), Fault> {
         let system = self.system().await?;
-        let (path, boot, version) = self.boot_of(&system).await?;
+        let settings = self.settings(&system).await;
+        let boot = boot(&system, settings.as_ref());
         if !boot.is_pxe() && !system.boot.is_pxe() {
             return Ok(());
         }
-        self.patch(&path, &take_back_body(&boot), version).await
+        self.change(&system, settings, &take_back_body(&boot)).await
     }
 
-    /// The resource whose `Boot` is changed: that of the settings, if it has the override there, or else the system.
-    async fn boot_of(&mut self, system: &System) -> Result<(String, Boot, Option<String>), Fault> {
-        if let Some(path) = system.settings.clone() {
-            let answer = self.get(&path).await?;
-            let body = answer.json()?;
-            let has = |key: &str| body.get("Boot").is_some_and(|boot| boot.get(key).is_some());
-            if has("BootSourceOverrideTarget") && has("BootSourceOverrideEnabled") {
-                let version = answer.header("etag").or(body.get("@odata.etag").and_then(Value::as_str));
-                return Ok((path, system.boot.with(&body), version.map(String::from)));
-            }
+    /// The settings of the system; none when it has none that can be read, and then the system itself is changed.
+    async fn settings(&mut self, system: &System) -> Option<Settings> {
+        let path = system.settings.clone()?;
+        let answer = self.get(&path).await.ok()?;
+        let body = answer.json().ok()?;
+        let version = answer.header("etag").or(body.get("@odata.etag").and_then(Value::as_str)).map(String::from);
+        Some(Settings { path, body, version })
+    }
+
+    /// Changes each key where the service has it.
+    async fn change(&mut self, system: &System, settings: Option<Settings>, change: &Value) -> Result<(), Fault> {
+        let [later, now] = divided(change, settings.as_ref().map(|settings| &settings.body));
+        if let (Some(settings), Some(part)) = (settings, later) {
+            self.patch(&settings.path, &part, settings.version).await?;
         }
-        Ok((system.path.clone(), system.boot.clone(), system.etag.clone()))
+        match now {
+            Some(part) => self.patch(&system.path, &part, system.etag.clone()).await,
+            None => Ok(()),
+        }
     }
 
     async fn patch(&mut self, path: &str, change: &Value, version: Option<String>) -> Result<(), Fault> {
@@ -246,6 +254,18 @@ impl<'a> Talk<'a> {
         };
         checked(self.line, answer).map(drop)
     }
+}
+
+/// What takes effect at the next boot (`@Redfish.Settings`).
+struct Settings {
+    path: String,
+    body: Value,
+    version: Option<String>,
+}
+
+/// How the next boot is overridden, by the settings where they say it.
+fn boot(system: &System, settings: Option<&Settings>) -> Boot {
+    settings.map_or_else(|| system.boot.clone(), |settings| system.boot.with(&settings.body))
 }
 
 /// The answer if it is a good one, or else what it says.

@@ -18,6 +18,9 @@ use crate::timeline::{Moment, Repeats};
 
 /// How long lines are gathered, so that a rack that powers on costs two commits a second and not a thousand.
 const GATHER: Duration = Duration::from_millis(500);
+/// How long the keeper leaves the queue alone after it has emptied it. Without that each packet of a storm wakes another
+/// thread, which costs more than to answer the packet.
+const REST: Duration = Duration::from_millis(25);
 /// The largest number of lines in one commit.
 const BATCH: usize = 512;
 /// How often silences are looked for.
@@ -40,6 +43,7 @@ pub(in crate::server) async fn run(
     let (mut gather, mut silences) = (tokio::time::interval(GATHER), tokio::time::interval(SILENCES));
     let mut complaints = tokio::time::interval(COMPLAINTS);
     let mut told = 0;
+    let (mut rest, mut rests) = (std::pin::pin!(tokio::time::sleep(REST)), false);
     loop {
         tokio::select! {
             biased;
@@ -56,8 +60,12 @@ pub(in crate::server) async fn run(
                 }
             }
             _ = gather.tick() => keeper.write(true).await,
-            _ = notes.recv_many(&mut batch, BATCH) => {
+            () = &mut rest, if rests => rests = false,
+            () = recent.hurry(), if rests => rests = false,
+            _ = notes.recv_many(&mut batch, BATCH), if !rests => {
                 keeper.take(&mut batch);
+                rests = notes.is_empty();
+                rest.as_mut().reset(tokio::time::Instant::now() + REST);
                 if keeper.waiting.len() >= BATCH || !keeper.readers.is_empty() {
                     keeper.write(false).await;
                 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::boot::ClientArch;
 use crate::clock::stamp;
@@ -33,6 +33,8 @@ pub(in crate::server) enum Note {
 pub struct Recent {
     inner: Mutex<Inner>,
     keeper: Option<mpsc::Sender<Note>>,
+    /// Wakes the keeper for a reader, who does not wait until it looks by itself.
+    hurry: Notify,
     dropped: AtomicU64,
     nodes: AtomicUsize,
 }
@@ -154,10 +156,16 @@ impl Recent {
         let (settled, wait) = oneshot::channel();
         let settle = async {
             if keeper.send(Note::Settle(settled)).await.is_ok() {
+                self.hurry.notify_one();
                 let _ = wait.await;
             }
         };
         let _ = tokio::time::timeout(SETTLED_WITHIN, settle).await;
+    }
+
+    /// Returns when a reader waits for the keeper.
+    pub(in crate::server) async fn hurry(&self) {
+        self.hurry.notified().await;
     }
 
     /// How many lines were dropped on their way to the store.

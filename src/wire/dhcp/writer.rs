@@ -14,6 +14,8 @@ const END_MARK: usize = 1;
 pub(crate) struct OptionWriter {
     bytes: Vec<u8>,
     limit: usize,
+    /// Where an option is encoded before it is known to fit.
+    scratch: Vec<u8>,
     /// Space kept free for an option that is written later.
     reserved: usize,
 }
@@ -21,13 +23,16 @@ pub(crate) struct OptionWriter {
 impl OptionWriter {
     /// Starts after `header` (fixed fields and magic cookie); the message will have at most `limit` bytes.
     pub(crate) fn new(header: Vec<u8>, limit: usize) -> Self {
-        Self { bytes: header, limit, reserved: END_MARK }
+        Self { bytes: header, limit, scratch: Vec::new(), reserved: END_MARK }
     }
 
     /// Writes an option unless it does not fit; returns whether it was written.
     pub(crate) fn push(&mut self, option: &DhcpOption) -> bool {
-        let mut encoded = Vec::with_capacity(64);
-        option.encode(&mut Encoder::new(&mut encoded)).is_ok() && self.append(&encoded)
+        let mut encoded = std::mem::take(&mut self.scratch);
+        encoded.clear();
+        let written = option.encode(&mut Encoder::new(&mut encoded)).is_ok() && self.append(&encoded);
+        self.scratch = encoded;
+        written
     }
 
     /// Writes raw bytes as an option, split by RFC 3396 if longer than 255 bytes, unless they do not fit.
