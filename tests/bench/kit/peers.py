@@ -32,7 +32,8 @@ def folder_of(lab, name):
 def answers_dhcp(lab, count, relayed=True):
     """Whether one node gets its address."""
     relay = sites.RELAY if relayed else None
-    return lambda: lab.load("dhcp", nodes=lab.nodes(count), server=sites.ADDRESS, relay=relay, outstanding=1, seconds=0.05)["done"] > 0
+    return lambda: lab.load("dhcp", nodes=lab.nodes(count), server=sites.ADDRESS, relay=relay, outstanding=1, seconds=0.05,
+                            patience=0.1)["done"] > 0
 
 
 def answers_http(lab):
@@ -47,11 +48,12 @@ def answers_tftp(lab, name, path):
 
 
 def rackstart(lab, count, fresh=False):
-    """The daemon with a site of so many nodes; its store stays from run to run unless `fresh`."""
+    """The daemon with a site of so many nodes; its store stays from run to run unless `fresh`. It serves when a node gets its
+    address: connections are accepted before that."""
     site = lab.site(count)
     if fresh:
         subprocess.run(["rm", "-rf", os.path.join(os.path.dirname(site), "state")], check=True)
-    return Server(lab, "rackstart", [lab.binary, "-c", site, "serve"], answers_http(lab))
+    return Server(lab, "rackstart", [lab.binary, "-c", site, "serve"], answers_dhcp(lab, count))
 
 
 def kea(lab, count, tuned=True, relayed=True):

@@ -13,8 +13,8 @@ use crate::figures::Figures;
 use crate::settings::Settings;
 use crate::sys::Poll;
 
-/// Whoever is not answered for so long is lost.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Whoever is not answered for so long is lost, in seconds.
+const PATIENCE: f64 = 2.0;
 
 /// A node: its MAC and the address that is reserved for it.
 type Node = ([u8; 6], Ipv4Addr);
@@ -38,6 +38,7 @@ pub fn load(settings: &Settings) -> Value {
     let to = to.into();
     let (outstanding, rate): (usize, Option<f64>) = (settings.get("outstanding", 64), settings.maybe("rate"));
     let length = Duration::from_secs_f64(settings.get("seconds", 5.0));
+    let patience = Duration::from_secs_f64(settings.get("patience", PATIENCE));
     let poll = Poll::new();
     poll.add(&socket, 0, false);
 
@@ -63,7 +64,7 @@ pub fn load(settings: &Settings) -> Value {
         }
         while let Some(first) = order.front() {
             match asking.get(first) {
-                Some(one) if now.saturating_duration_since(one.began) < PATIENCE => break,
+                Some(one) if now.saturating_duration_since(one.began) < patience => break,
                 Some(_) => {
                     figures.lost += 1;
                     asking.remove(first);
