@@ -1,8 +1,8 @@
 //! The audit log in the store: a line is appended in the same transaction as what it records, and the end of the log is
 //! kept a second time.
 
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite};
 use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
@@ -79,19 +79,24 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// Appends a line within the caller's transaction.
+    /// Appends a line for each order and its outcome within the caller's transaction, and returns their numbers.
     pub(crate) async fn append<D: Database>(
         &mut self,
         database: &mut D,
         at: u64,
-        order: &Order,
-        outcome: &str,
-    ) -> Result<u64, sqlx::Error> {
-        let line = AuditLine::after(&self.head, at, order, outcome);
-        database.append_audit(&line).await?;
-        self.head = Head { id: line.id, hash: line.hash };
-        self.ahead = true;
-        Ok(line.id)
+        orders: &[(Order, String)],
+    ) -> Result<Vec<u64>, sqlx::Error> {
+        let mut head = self.head.clone();
+        let line = |(order, outcome): &(Order, String)| {
+            let line = AuditLine::after(&head, at, order, outcome);
+            head = Head { id: line.id, hash: line.hash };
+            line
+        };
+        let lines: Vec<AuditLine> = orders.iter().map(line).collect();
+        database.append_audit(&lines).await?;
+        self.head = head;
+        self.ahead |= !lines.is_empty();
+        Ok(lines.iter().map(|line| line.id).collect())
     }
 
     /// The point to return to when a transaction is rolled back.
@@ -123,13 +128,16 @@ impl Ledger {
     }
 }
 
-/// Writes a line.
-pub(super) async fn insert(connection: &mut SqliteConnection, line: &AuditLine) -> Result<(), sqlx::Error> {
-    let insert = "INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let query = sqlx::query(insert).bind(signed(line.id)).bind(signed(line.at)).bind(&line.actor.how);
-    let query = query.bind(&line.actor.from).bind(&line.action).bind(&line.subject).bind(&line.detail);
-    query.bind(&line.outcome).bind(line.hash.to_string()).execute(connection).await.map(drop)
+/// Writes lines, in one statement.
+pub(super) async fn insert(connection: &mut SqliteConnection, lines: &[AuditLine]) -> Result<(), sqlx::Error> {
+    let mut insert =
+        QueryBuilder::<Sqlite>::new("INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) ");
+    insert.push_values(lines, |mut row, line| {
+        row.push_bind(signed(line.id)).push_bind(signed(line.at)).push_bind(line.actor.how.clone());
+        row.push_bind(line.actor.from.clone()).push_bind(line.action.clone()).push_bind(line.subject.clone());
+        row.push_bind(line.detail.clone()).push_bind(line.outcome.clone()).push_bind(line.hash.to_string());
+    });
+    insert.build().execute(connection).await.map(drop)
 }
 
 /// The last line of the log.

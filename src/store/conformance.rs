@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::database::{Database, Reading};
+use super::memory::Write;
 use super::seal::Seal;
 use super::secret_rows::{SecretRow, SecretWrite};
 use super::sqlite::{Sqlite, SqliteReading};
@@ -78,15 +79,14 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
     let stopped = Stopped { since: 5, who: "somebody".into() };
     for commits in [false, true] {
         writer.begin().await.unwrap();
-        writer.put_node(mac(1), &record(1), 5).await.unwrap();
-        writer.log(mac(1), &record(1), line("armed", "attempt"), at(5)).await.unwrap();
+        writer.put_nodes(&[(mac(1), record(1), Some(line("armed", "attempt")))], at(5)).await.unwrap();
         writer.put_stopped(Some(&stopped)).await.unwrap();
         let write = SecretWrite { rows: vec![secret("A", b"a", None)], seal: None, forgets: false };
         writer.put_secrets(write).await.unwrap();
         assert!(writer.change_token(&TokenChange::Create(token("t1", "alice"))).await.unwrap());
         assert!(writer.change_token(&TokenChange::BeginSession(session("s1", 50))).await.unwrap());
         let order = Order::new(&Actor::daemon(), "arm", "compute2");
-        writer.append_audit(&AuditLine::after(&Head::START, 5, &order, "done")).await.unwrap();
+        writer.append_audit(&[AuditLine::after(&Head::START, 5, &order, "done")]).await.unwrap();
         writer.add_moments(&[Moment::new(5, mac(1), "dhcp", "x")], 5, |_| true).await.unwrap();
         assert!(reader.event_page(page(None, None, 9)).await.unwrap().is_empty(), "not yet");
         assert!(reader.timeline(&story(mac(1))).await.unwrap().moments.is_empty());
@@ -117,10 +117,14 @@ async fn a_node_is_replaced_and_a_stop_is_lifted<B: Bench>() {
     let bench = B::fresh();
     let (mut writer, _reader) = bench.open().await;
     writer.begin().await.unwrap();
-    for n in [1, 2] {
-        writer.put_node(mac(1), &record(n), 5).await.unwrap();
-    }
-    writer.put_node(mac(2), &record(3), 5).await.unwrap();
+    // More than one statement takes, and two records of one node in it.
+    let many: Vec<Write> = (0..300u16).map(|n| (mac(1), record(n.to_be_bytes()[1]), None)).collect();
+    writer.put_nodes(&many, at(5)).await.unwrap();
+    writer
+        .put_nodes(&[(mac(1), record(1), None), (mac(1), record(2), None), (mac(2), record(3), None)], at(5))
+        .await
+        .unwrap();
+    writer.put_nodes(&[], at(5)).await.unwrap();
     writer.put_stopped(Some(&Stopped { since: 5, who: "a".into() })).await.unwrap();
     writer.put_stopped(Some(&Stopped { since: 6, who: "b".into() })).await.unwrap();
     writer.commit().await.unwrap();
@@ -139,9 +143,9 @@ async fn events_are_numbered_in_their_order_and_read_in_pages<B: Bench>() {
     let (mut writer, mut reader) = bench.open().await;
     for (batch, who) in [(0, mac(1)), (1, mac(2)), (2, mac(1))] {
         writer.begin().await.unwrap();
-        for n in 0..3 {
-            writer.log(who, &record(1), line("step-done", &format!("{batch}.{n}\nüß")), at(50 + batch)).await.unwrap();
-        }
+        let line = |n| Some(line("step-done", &format!("{batch}.{n}\nüß")));
+        let writes: Vec<Write> = (0..3).map(|n| (who, record(1), line(n))).collect();
+        writer.put_nodes(&writes, at(50 + batch)).await.unwrap();
         writer.commit().await.unwrap();
     }
     let of = |events: &[NumberedEvent]| events.iter().map(|e| e.detail[..3].to_string()).collect::<Vec<_>>();
@@ -170,10 +174,11 @@ async fn audit_lines_come_back_word_by_word_and_are_found_by_who_what_and_when<B
     for (at, actor) in (100..).zip(actors) {
         let order = Order::new(&actor, if at == 100 { "stop" } else { "arm" }, "compute2").detail("a 'word'; ü");
         let line = AuditLine::after(&head, at, &order, "done");
-        writer.append_audit(&line).await.unwrap();
         head = Head { id: line.id, hash: line.hash };
         lines.push(line);
     }
+    writer.append_audit(&lines[..1]).await.unwrap();
+    writer.append_audit(&lines[1..]).await.unwrap();
     writer.commit().await.unwrap();
     assert_eq!(writer.audit_head().await.unwrap(), head);
     let found = async |writer: &mut B::Writer, filter: AuditFilter| writer.audit_lines(&filter).await.unwrap();
@@ -193,7 +198,7 @@ async fn audit_lines_come_back_word_by_word_and_are_found_by_who_what_and_when<B
     let nobody = AuditFilter { subject: Some("compute".into()), ..Default::default() };
     assert!(found(&mut writer, nobody).await.is_empty(), "a subject is a whole word");
     writer.begin().await.unwrap();
-    assert!(writer.append_audit(&lines[2]).await.is_err(), "a number is used once");
+    assert!(writer.append_audit(&lines[2..]).await.is_err(), "a number is used once");
 }
 
 async fn a_token_has_its_name_alone_as_long_as_it_is_valid<B: Bench>() {
@@ -289,7 +294,7 @@ async fn a_backup_is_made_while_it_works_and_holds_open_secrets_only_when_asked<
     writer.begin().await.unwrap();
     let write = SecretWrite { rows: vec![secret("A", b"plainly-readable", None)], seal: None, forgets: false };
     writer.put_secrets(write).await.unwrap();
-    writer.put_node(mac(1), &record(1), 5).await.unwrap();
+    writer.put_nodes(&[(mac(1), record(1), None)], at(5)).await.unwrap();
     writer.commit().await.unwrap();
     let holds = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
     let without = writer.backup(false).await.unwrap();

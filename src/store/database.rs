@@ -2,13 +2,13 @@
 //! the chain of the audit log and the view in memory lie above it and know no SQL. `conformance` checks that an
 //! implementation does what is written here.
 
-use super::memory::Memory;
+use super::AuditFilter;
+use super::memory::{Memory, Write};
 use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
 use super::sessions::StoredSession;
 use super::timeline::TimelineQuery;
 use super::tokens::{StoredToken, TokenChange};
-use super::{AuditFilter, LogLine, Record};
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
@@ -36,10 +36,9 @@ pub(super) trait Database {
 
     /// Everything that decisions depend on.
     async fn memory(&mut self) -> Result<Memory, Failed>;
-    /// Stores the record of a node in place of the former one with its MAC.
-    async fn put_node(&mut self, mac: Mac, record: &Record, now: u64) -> Result<(), Failed>;
-    /// Appends a line to the event log. Numbers grow, and none is used twice.
-    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed>;
+    /// Stores each record in place of the former one with its MAC, the last one of a MAC at the end, and appends the lines
+    /// to the event log in their order. Numbers of lines grow, and none is used twice.
+    async fn put_nodes(&mut self, writes: &[Write], at: Stamp) -> Result<(), Failed>;
     /// Sets or removes the order that stops all installations.
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed>;
 
@@ -55,8 +54,8 @@ pub(super) trait Database {
     /// or there is no such token or session.
     async fn change_token(&mut self, change: &TokenChange) -> Result<bool, Failed>;
 
-    /// Appends a line whose number is the next one.
-    async fn append_audit(&mut self, line: &AuditLine) -> Result<(), Failed>;
+    /// Appends lines whose numbers are the next ones.
+    async fn append_audit(&mut self, lines: &[AuditLine]) -> Result<(), Failed>;
     /// The end of the audit log.
     async fn audit_head(&mut self) -> Result<Head, Failed>;
     /// The newest lines that pass the filter, the oldest first.

@@ -153,17 +153,12 @@ async fn put_in_place(
     let who = format!("a restore, ordered by {}", order.actor);
     let stopped = forbidding.memory.stopped.or(backup.stopped).unwrap_or(Stopped { since: now, who });
     database.begin().await.map_err(damaged)?;
-    for (mac, record, log) in writes {
-        database.put_node(mac, &record, now).await.map_err(damaged)?;
-        if let Some(line) = log {
-            database.log(mac, &record, line, at).await.map_err(damaged)?;
-        }
-    }
+    database.put_nodes(&writes, at).await.map_err(damaged)?;
     database.put_stopped(Some(&stopped)).await.map_err(damaged)?;
     let revoked = database.revoke_again(&forbidding.revoked).await.map_err(damaged)?;
     database.end_sessions().await.map_err(damaged)?;
     database.put_epoch(epoch).await.map_err(damaged)?;
-    ledger.append(&mut database, now, &order, "done").await.map_err(damaged)?;
+    ledger.append(&mut database, now, &[(order.clone(), "done".into())]).await.map_err(damaged)?;
     database.commit().await.map_err(damaged)?;
     database.close().await.map_err(damaged)?;
     let former = aside::swap(directory, &new, epoch).map_err(fail(directory))?.or(replaced);

@@ -3,25 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite as Kind};
 
 use super::database::{Database, Failed, Reading};
-use super::memory::Memory;
+use super::memory::{Memory, Write};
 use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
 use super::sessions::StoredSession;
 use super::signed::signed;
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
-use super::{
-    AuditFilter, LogLine, Record, audit, backup, meta, open, reader, room, secret_rows, sessions, sums, timeline,
-    tokens,
-};
+use super::{AuditFilter, audit, backup, meta, open, reader, room, secret_rows, sessions, sums, timeline, tokens};
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
+
+/// Rows of one statement. Each statement is a message to another thread and an answer, which costs more than a row; with
+/// nine values in a row these are far from the 32,766 that SQLite takes.
+const ROWS: usize = 128;
 
 /// The connection that writes.
 pub(super) struct Sqlite {
@@ -98,33 +99,45 @@ impl Database for Sqlite {
         open::memory(&mut self.connection).await
     }
 
-    async fn put_node(&mut self, mac: Mac, record: &Record, now: u64) -> Result<(), Failed> {
-        let upsert = "INSERT INTO node (mac, record, updated, sum) VALUES (?, ?, ?, ?) \
-                      ON CONFLICT (mac) DO UPDATE SET record = excluded.record, updated = excluded.updated, \
-                      sum = excluded.sum";
-        let (mac, text, now) = (mac.to_string(), record.to_text(), signed(now));
-        let sum = sums::sum("node", &[mac.as_str().into(), text.as_str().into(), now.into()]);
-        let query = sqlx::query(upsert).bind(mac).bind(text).bind(now).bind(sum);
-        query.execute(&mut self.connection).await.map(drop)
-    }
-
-    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed> {
-        let insert = "INSERT INTO event (at, ms, mac, kind, state, attempt, detail, sum) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let attempt = record.state.attempt().map(|attempt| attempt.id.to_string());
-        let (now, ms, mac, state) = (signed(at.seconds), i64::from(at.ms), mac.to_string(), record.state.word());
-        let fields = [
-            now.into(),
-            ms.into(),
-            mac.as_str().into(),
-            line.kind.into(),
-            state.into(),
-            attempt.as_deref().into(),
-            line.detail.as_str().into(),
-        ];
-        let sum = sums::sum("event", &fields);
-        let query = sqlx::query(insert).bind(now).bind(ms).bind(mac).bind(line.kind).bind(state).bind(attempt);
-        query.bind(line.detail).bind(sum).execute(&mut self.connection).await.map(drop)
+    async fn put_nodes(&mut self, writes: &[Write], at: Stamp) -> Result<(), Failed> {
+        let (now, ms) = (signed(at.seconds), i64::from(at.ms));
+        for some in writes.chunks(ROWS) {
+            let mut upsert = QueryBuilder::<Kind>::new("INSERT INTO node (mac, record, updated, sum) ");
+            upsert.push_values(some, |mut row, (mac, record, _)| {
+                let (mac, text) = (mac.to_string(), record.to_text());
+                let sum = sums::sum("node", &[mac.as_str().into(), text.as_str().into(), now.into()]);
+                row.push_bind(mac).push_bind(text).push_bind(now).push_bind(sum);
+            });
+            upsert.push(
+                " ON CONFLICT (mac) DO UPDATE SET record = excluded.record, updated = excluded.updated, \
+                 sum = excluded.sum",
+            );
+            upsert.build().execute(&mut self.connection).await?;
+        }
+        let lines: Vec<_> =
+            writes.iter().filter_map(|(mac, record, line)| Some((mac, record, line.as_ref()?))).collect();
+        for some in lines.chunks(ROWS) {
+            let mut insert =
+                QueryBuilder::<Kind>::new("INSERT INTO event (at, ms, mac, kind, state, attempt, detail, sum) ");
+            insert.push_values(some, |mut row, (mac, record, line)| {
+                let attempt = record.state.attempt().map(|attempt| attempt.id.to_string());
+                let (mac, kind, state, detail) = (mac.to_string(), line.kind, record.state.word(), line.detail.clone());
+                let fields = [
+                    now.into(),
+                    ms.into(),
+                    mac.as_str().into(),
+                    kind.into(),
+                    state.into(),
+                    attempt.as_deref().into(),
+                    detail.as_str().into(),
+                ];
+                let sum = sums::sum("event", &fields);
+                row.push_bind(now).push_bind(ms).push_bind(mac).push_bind(kind).push_bind(state);
+                row.push_bind(attempt).push_bind(detail).push_bind(sum);
+            });
+            insert.build().execute(&mut self.connection).await?;
+        }
+        Ok(())
     }
 
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed> {
@@ -159,8 +172,11 @@ impl Database for Sqlite {
         tokens::apply(&mut self.connection, change).await
     }
 
-    async fn append_audit(&mut self, line: &AuditLine) -> Result<(), Failed> {
-        audit::insert(&mut self.connection, line).await
+    async fn append_audit(&mut self, lines: &[AuditLine]) -> Result<(), Failed> {
+        for some in lines.chunks(ROWS) {
+            audit::insert(&mut self.connection, some).await?;
+        }
+        Ok(())
     }
 
     async fn audit_head(&mut self) -> Result<Head, Failed> {

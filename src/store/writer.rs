@@ -123,12 +123,7 @@ impl<D: Database> Writer<D> {
         let Self { database, ledger, published, .. } = self;
         let (mut done, now) = (Done::default(), at.seconds);
         database.begin().await?;
-        for (mac, record, log) in batch.writes {
-            database.put_node(mac, &record, now).await?;
-            if let Some(line) = log {
-                database.log(mac, &record, line, at).await?;
-            }
-        }
+        database.put_nodes(&batch.writes, at).await?;
         if let Some(stopped) = &batch.fresh.1 {
             database.put_stopped(stopped.as_ref()).await?;
         }
@@ -138,12 +133,10 @@ impl<D: Database> Writer<D> {
         for (change, order) in batch.tokens {
             let changed = database.change_token(&change).await?;
             let words = if changed { "done" } else { "refused: there is nothing to change" };
-            ledger.append(database, now, &order, words).await?;
+            ledger.append(database, now, &[(order, words.into())]).await?;
             done.tokens.push(changed);
         }
-        for (order, outcome) in batch.audit {
-            done.audit.push(ledger.append(database, now, &order, &outcome).await?);
-        }
+        done.audit = ledger.append(database, now, &batch.audit).await?;
         if !batch.moments.is_empty() {
             let is_known = |mac| published.view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
             database.add_moments(&batch.moments, now, is_known).await?;

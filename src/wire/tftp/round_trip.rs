@@ -4,12 +4,16 @@ use std::time::Duration;
 
 /// The wait before anything is measured. Firmware is slow to start, and a spare packet does no harm.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The shortest wait: with less, a client that writes its flash or draws its screen would look dead.
-const MIN_WAIT: Duration = Duration::from_millis(50);
+/// The shortest wait before the first packet that is sent again: a packet too many does no harm, and of a file in lock step
+/// each lost packet costs one such wait.
+const MIN_WAIT: Duration = Duration::from_millis(30);
+/// The shortest wait that later ones are multiples of: with less, a client that writes its flash or draws its screen would
+/// look dead.
+const MIN_LATER: Duration = Duration::from_millis(50);
 /// The longest wait that the server chooses itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// Each silence multiplies the wait by this: five retransmissions span 20 s, longer than a firmware's longest pause,
-/// and still the first comes after 50 ms.
+/// and still the first comes after 30 ms.
 const BACKOFF: u32 = 4;
 /// Added to the round trip before a repeated ACK counts as a loss and not as a duplicate. With less, every echo of a
 /// window that was sent twice to a busy machine would count as a loss, and the next window would be sent twice as well.
@@ -56,7 +60,8 @@ impl RoundTrip {
             return asked;
         }
         let base = self.measured.map_or(FIRST_WAIT, |(smoothed, deviation)| smoothed + deviation * 4);
-        base.max(MIN_WAIT).saturating_mul(self.backoff).min(LONGEST_WAIT)
+        let least = if self.backoff == 1 { MIN_WAIT } else { MIN_LATER };
+        base.max(least).saturating_mul(self.backoff).min(LONGEST_WAIT)
     }
 
     /// How long after sending a window a repeated ACK must be a report of loss: earlier, it may be a duplicate that
@@ -92,7 +97,7 @@ mod tests {
         let mut time = RoundTrip::new(None);
         time.measure(MS);
         let waits: Vec<_> = std::iter::repeat_with(|| (time.wait(), time.back_off()).0).take(6).collect();
-        assert_eq!(waits, [50 * MS, 200 * MS, 800 * MS, 3200 * MS, LONGEST_WAIT, LONGEST_WAIT]);
+        assert_eq!(waits, [30 * MS, 200 * MS, 800 * MS, 3200 * MS, LONGEST_WAIT, LONGEST_WAIT]);
         time.measure(MS);
         assert_eq!(time.wait(), MIN_WAIT);
     }
