@@ -56,8 +56,9 @@ def mac(number):
 
 
 def address(number):
-    """The address of the n-th node."""
-    return "10.%d.%d.%d" % (32 + number // 62500, number // 250 % 250, number % 250 + 1)
+    """The address of the n-th node. They follow each other without a gap: load generators count from the first one."""
+    number += 1
+    return "10.%d.%d.%d" % (32 + (number >> 16), number >> 8 & 255, number & 255)
 
 
 def write(folder, count):
