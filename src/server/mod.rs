@@ -291,6 +291,7 @@ impl Bound {
             tracing::warn!("{advice}");
         }
         notify::ready();
+        operate::reload::give_memory_back().await;
         engines.run(store_task).await
     }
 }

@@ -295,10 +295,10 @@ impl Reloader {
     }
 }
 
-/// Gives the memory of the former site back to the system: glibc keeps what was freed, and a large site was in memory
-/// twice.
+/// Gives memory back to the system that glibc keeps although it was freed: the text of a site and what it was read into,
+/// and after a reload the former site.
 #[allow(unsafe_code)]
-async fn give_memory_back() {
+pub(in crate::server) async fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim(3) has no precondition and may run beside any other use of the allocator.
     let _ = tokio::task::spawn_blocking(|| unsafe { libc::malloc_trim(0) }).await;
