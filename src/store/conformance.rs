@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::change::LogLine;
 use super::database::{Database, Reading};
 use super::memory::Write;
 use super::seal::Seal;

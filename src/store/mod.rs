@@ -47,7 +47,6 @@ pub use audit::AuditFilter;
 pub(crate) use backup::BackupError;
 pub(crate) use carry::Passwords;
 pub use change::Change;
-pub(crate) use change::LogLine;
 pub use damage::{DAMAGED, Damage};
 
 pub(crate) use memory::{Draft, Memory};
