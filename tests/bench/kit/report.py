@@ -3,6 +3,7 @@
 import json
 import os
 import statistics
+import textwrap
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 COLUMNS = [("rate", "per second"), ("cpu_us", "us of CPU each"), ("s_per_gb", "CPU s per GB"), ("mb_per_s", "MB/s"), ("p50_ms", "p50 ms"),
@@ -76,20 +77,25 @@ def table(name, row, docs):
     if any("rate" in found for found in figures.values()):
         hidden.add("seconds")
     columns = [(key, title) for key, title in COLUMNS if key not in hidden and any(key in found for found in figures.values())]
-    lines = [f"### {row['title']}", "",
+    lines = [f"### {row['title']}", "", wrapped(
              f"`ROW={name} make bench`, {around['date']} UTC, commit {around['commit']}, {around['cores']} cores ({around['model']}), "
              f"kernel {around['kernel']}, load {around['load']} before and {around.get('load_after', '?')} after; "
-             f"medians of {row['rounds']} rounds, in turns.", "",
+             f"medians of {row['rounds']} rounds, in turns."), "",
              "| case | server | " + " | ".join(title for _, title in columns) + " |", "|---" * (len(columns) + 2) + "|"]
     for (case, server), found in figures.items():
         lines.append(f"| {case} | {server} | " + " | ".join(number(found.get(key)) for key, _ in columns) + " |")
     lines.append("")
     for what, said in row["notes"].items():
-        lines += [f"An independent generator: {what}: {said}.", ""]
+        lines += [wrapped(f"An independent generator: {what}: {said}."), ""]
     picture = plot(name, row["title"], figures, columns, docs)
     if picture:
-        lines += [f"![{row['title']}]({picture})", ""]
+        lines += [f"![the figures of {name}]({picture})", ""]
     return lines
+
+
+def wrapped(text):
+    """Prose in lines of the length that all pages have."""
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def number(value):
