@@ -13,10 +13,6 @@ use tokio_util::sync::CancellationToken;
 /// More workers would only wait for SQLite.
 const MAX_WORKERS: usize = 8;
 
-/// How much more the packet thread is worth to the kernel than everything else here, as `nice` counts it: where cores are
-/// few, a machine that asks for its address must not wait for a rendering, a commit or a download.
-const PACKETS_NICE: i32 = -5;
-
 /// The runtime of everything that may wait: HTTP, the API, the keeper of the timelines, reloads.
 pub(crate) fn runtime() -> io::Result<Runtime> {
     let workers = available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
@@ -36,11 +32,7 @@ impl PacketThread {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
         let order = stop.clone();
-        let work = move || {
-            // Of this thread alone, on Linux. Without the right to it everything works all the same.
-            let _ = rustix::process::nice(PACKETS_NICE);
-            runtime.block_on(order.cancelled());
-        };
+        let work = move || runtime.block_on(order.cancelled());
         std::thread::Builder::new().name("packets".into()).spawn(work)?;
         Ok(Self { handle, stop })
     }
