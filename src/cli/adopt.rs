@@ -1,12 +1,10 @@
 //! `rackstart adopt`: writes a machine that asked into the site file.
 
-use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use super::client::Daemon;
 use super::output::{Output, json};
+use super::site_text::SiteText;
 use super::{Failure, Kind, print, tell_notes};
 use crate::config::{self, Adoption, SitePaths};
 use crate::server::api::strangers::{Adopted, Stranger};
@@ -70,11 +68,9 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
 }
 
 fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
-    let named = config::find(place.file)?;
-    // A link stays a link: what it points to is replaced.
-    let path = fs::canonicalize(&named)
-        .map_err(|error| Failure::fixable(format!("cannot read the site file {}: {error}", named.display())))?;
-    let loaded = config::load_to_plan(SitePaths { file: Some(&path), ..place })?;
+    let file = SiteText::open(place.file)?;
+    let path = &file.path;
+    let loaded = config::load_to_plan(SitePaths { file: Some(path), ..place })?;
     let client = args.daemon.clone().client(place.file);
     let (shown, is_running) = match client.get::<Vec<Stranger>>("/api/v1/strangers") {
         Ok(strangers) => (strangers.into_iter().find(|stranger| stranger.mac == args.mac), true),
@@ -99,17 +95,12 @@ fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     };
     let node =
         config::adopt(&loaded.site, &adoption).map_err(|missing| Failure::fixable(&missing).hint(&missing.help))?;
-    let text = fs::read_to_string(&path).map_err(|error| unwritten(&path, &error))?;
-    let edited = config::with_node(&text, &node)
+    let edited = config::with_node(&file.text, &node)
         .map_err(|why| Failure::fixable(why).hint(format!("write this block by hand:\n{}", node.block())))?;
-    let proved = config::load_edited(&path, &edited, place.templates)?;
+    let proved = config::load_edited(path, &edited, place.templates)?;
     let role = proved.site.node_by_mac(args.mac).map(|node| node.role.clone()).unwrap_or_default();
     if !args.dry_run {
-        match config::replace(&path, &text, &edited) {
-            Ok(true) => {}
-            Ok(false) => return Err(unwritten(&path, &io::Error::other("somebody else is writing it"))),
-            Err(error) => return Err(unwritten(&path, &error)),
-        }
+        file.replace(&edited)?;
         if is_running {
             let adopted = Adopted { mac: args.mac, name: node.name.clone(), role };
             if let Err(failure) = client.post_with::<()>("/api/v1/strangers/adopted", &adopted) {
@@ -132,9 +123,4 @@ fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
         ),
     };
     print(&format!("{block}{next}"))
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::fixable(format!("cannot write the site file {}: {error}", path.display()))
-        .hint("it is unchanged; run as the user who owns it")
 }

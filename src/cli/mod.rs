@@ -33,6 +33,7 @@ mod screen;
 mod secrets;
 mod serve;
 mod session;
+mod site_text;
 mod status;
 mod stop;
 mod strangers;

@@ -147,21 +147,29 @@ fn end(value: &DeValue<'_>) -> Option<usize> {
     }
 }
 
-/// Whether the second text says what the first one says and one block of a kind more, and nothing else.
-fn is_one_more(before: &str, after: &str, kind: &str, keys: &[&str]) -> bool {
-    let (Ok(mut before), Ok(mut after)) = (before.parse::<toml::Table>(), after.parse::<toml::Table>()) else {
-        return false;
-    };
+/// The blocks of a kind in both texts, if nothing else in them differs.
+pub(super) fn only_blocks_differ(
+    before: &str,
+    after: &str,
+    kind: &str,
+) -> Option<(Vec<toml::Value>, Vec<toml::Value>)> {
+    let (mut before, mut after) = (before.parse::<toml::Table>().ok()?, after.parse::<toml::Table>().ok()?);
     let blocks = |table: &mut toml::Table| match table.remove(kind) {
         Some(toml::Value::Array(blocks)) => blocks,
         _ => Vec::new(),
     };
-    let (old, mut new) = (blocks(&mut before), blocks(&mut after));
+    let both = (blocks(&mut before), blocks(&mut after));
+    (before == after).then_some(both)
+}
+
+/// Whether the second text says what the first one says and one block of a kind more, and nothing else.
+fn is_one_more(before: &str, after: &str, kind: &str, keys: &[&str]) -> bool {
+    let Some((old, mut new)) = only_blocks_differ(before, after, kind) else { return false };
     let added = new.pop();
     let is_plain = |block: &toml::Value| {
         block.as_table().is_some_and(|block| block.keys().all(|key| keys.contains(&key.as_str())))
     };
-    before == after && old == new && added.as_ref().is_some_and(is_plain)
+    old == new && added.as_ref().is_some_and(is_plain)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::Proved;
 use super::alone::Alone;
 use super::media::RepositoryUse;
 use super::problem::{Problem, Problems};
-use super::shelf::{Held, shelf};
+use super::shelf::Held;
 use super::trees::TreeUse;
 use super::{apart, media, packages, trees};
 use crate::failure::Failure;
@@ -233,7 +233,7 @@ fn examine(
             examined.problems.extend(verdict.problems);
             notes = verdict.notes;
             notes.extend(media::unserved(site));
-            notes.extend(shelf(text).iter().filter_map(age_note));
+            notes.extend(examined.copies.iter().filter_map(age_note));
             notes.extend(renderer.own_templates());
         } else {
             examined.problems.extend(media::check_paths(&examined.served));

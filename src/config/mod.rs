@@ -120,6 +120,8 @@ struct Examined {
     images: Vec<(String, Range<usize>)>,
     /// The paths of everything that is served.
     served: Vec<ServedPath>,
+    /// What is copied from somewhere.
+    copies: Vec<Held>,
     /// The keys of containers and of BMCs to look at.
     keys: Vec<container::KeyUse>,
     /// The operator's own loaders, and where each of their files is named.
@@ -144,7 +146,7 @@ fn examine(
     let mut renderer = None;
     let found = Collector::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut served, mut keys, mut loaders) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut served, mut keys, mut loaders, mut copies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let document = document(text, &found);
     let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
     // The blueprint is looked up before the rest is read, because it determines the role of nodes that name none. If
@@ -163,6 +165,7 @@ fn examine(
         repositories = media::repository_uses(&file);
         images = media::image_places(&file);
         served = media::served(&file);
+        copies = shelf::copies(&file);
         keys = container::key_uses(&file).into_iter().chain(power::key_uses(&file)).collect();
         loaders = file.loaders.iter().map(|keys| (keys.loader.clone(), keys.places.clone())).collect();
         addresses::check(&file, &found);
@@ -179,7 +182,7 @@ fn examine(
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, keys, loaders }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, copies, keys, loaders }
 }
 
 /// The operator's templates; none when they cannot be read, which is reported.

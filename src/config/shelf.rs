@@ -4,9 +4,11 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
 use toml::de::DeTable;
 
-use super::edit::{CannotEdit, blocks, text as quoted, with_block};
+use super::edit::{CannotEdit, blocks, only_blocks_differ, text as quoted, with_block};
+use super::site_file::SiteFile;
 
 /// The two kinds of things on the shelf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,20 @@ pub(crate) fn shelf(text: &str) -> Vec<Held> {
     HeldKind::ALL.into_iter().flat_map(of).collect()
 }
 
+/// A key with its place in the file.
+type Written<'a> = Option<Spanned<&'a str>>;
+
+/// What of a file that was read already is copied from somewhere.
+pub(super) fn copies(file: &SiteFile<'_>) -> Vec<Held> {
+    let trees = file.trees.iter().map(|keys| (HeldKind::Tree, [&keys.name, &keys.path, &keys.url]));
+    let repositories = file.repositories.iter().map(|keys| (HeldKind::Repository, [&keys.name, &keys.path, &keys.url]));
+    let text = |value: &Written<'_>| value.as_ref().map(|value| value.get_ref().to_string());
+    let copy = |(kind, [name, path, url]): (_, [&Written<'_>; 3])| {
+        Some(Held { kind, name: text(name)?, path: text(path)?.into(), url: Some(text(url)?) })
+    };
+    trees.chain(repositories).filter_map(copy).collect()
+}
+
 /// The text with one more thing on the shelf.
 pub(crate) fn with_held(text: &str, held: &Held) -> Result<String, CannotEdit> {
     with_block(text, held.kind.key(), &held.block(), &["name", "path", "url"])?.ok_or(CannotEdit::NotOneBlock)
@@ -108,21 +124,14 @@ pub(crate) fn without(text: &str, held: &Held) -> Result<String, CannotEdit> {
 
 /// Whether the second text says what the first one says without one block, and nothing else.
 fn is_one_less(before: &str, after: &str, key: &str, name: &str, path: &Path) -> bool {
-    let (Ok(mut before), Ok(mut after)) = (before.parse::<toml::Table>(), after.parse::<toml::Table>()) else {
-        return false;
-    };
-    let blocks = |table: &mut toml::Table| match table.remove(key) {
-        Some(toml::Value::Array(blocks)) => blocks,
-        _ => Vec::new(),
-    };
-    let (mut old, new) = (blocks(&mut before), blocks(&mut after));
+    let Some((mut old, new)) = only_blocks_differ(before, after, key) else { return false };
     let text = |block: &toml::Value, key| block.get(key).and_then(toml::Value::as_str).map(String::from);
     let is_it = |block: &toml::Value| {
         text(block, "name").as_deref() == Some(name) && text(block, "path").map(PathBuf::from).as_deref() == Some(path)
     };
     let Some(at) = old.iter().position(is_it) else { return false };
     old.remove(at);
-    before == after && old == new
+    old == new
 }
 
 #[cfg(test)]

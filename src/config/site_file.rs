@@ -90,6 +90,7 @@ pub(super) struct AccessKeys<'a> {
 pub(super) struct TreeKeys<'a> {
     pub name: Option<Spanned<&'a str>>,
     pub path: Option<Spanned<&'a str>>,
+    pub url: Option<Spanned<&'a str>>,
 }
 
 const SECTIONS: [&str; 18] = [
@@ -289,8 +290,11 @@ fn read_trees<'a>(top: &Section<'a>) -> Vec<TreeKeys<'a>> {
         let section = Section::open("`[[install_tree]]`".into(), at, table, &["name", "path", "url"], top.found);
         section.need("name", "name = \"centos6\"");
         section.need("path", "path = \"/srv/rackstart/centos6\"");
-        text::web_address(&section);
-        TreeKeys { name: text::tree_name(&section), path: text::absolute_path(&section, "path") }
+        TreeKeys {
+            name: text::tree_name(&section),
+            path: text::absolute_path(&section, "path"),
+            url: text::web_address(&section),
+        }
     };
     top.tables("install_tree", "`[[install_tree]]` with two brackets").into_iter().map(read).collect()
 }

@@ -20,6 +20,7 @@ pub(super) struct RepositoryKeys<'a> {
     pub at: Range<usize>,
     pub name: Option<Spanned<&'a str>>,
     pub path: Option<Spanned<&'a str>>,
+    pub url: Option<Spanned<&'a str>>,
     pub gpg_key: Option<Spanned<&'a str>>,
     releases: Vec<ReleaseRule>,
     roles: Vec<Spanned<&'a str>>,
@@ -46,12 +47,12 @@ pub(super) fn read_repositories<'a>(top: &Section<'a>) -> Vec<RepositoryKeys<'a>
         let section = Section::open(place("repository", table), at.clone(), table, &REPOSITORY, top.found);
         section.need("name", "name = \"extra\"");
         section.need("path", "path = \"/srv/rackstart/extra\"");
-        text::web_address(&section);
         let (expect, expect_at) = read_expect(&section);
         RepositoryKeys {
             at,
             name: text::source_name(&section, "a name for a repository"),
             path: text::absolute_path(&section, "path"),
+            url: text::web_address(&section),
             gpg_key: text::absolute_path(&section, "gpg_key"),
             releases: read_releases(&section),
             roles: section.texts("roles"),

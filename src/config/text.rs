@@ -161,10 +161,10 @@ pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     source_name(section, "a name for an install tree")
 }
 
-/// Checks the address that a tree or a repository is copied from; [`super::shelf()`] reads it.
-pub(super) fn web_address(section: &Section<'_>) {
+/// Reads the address that a tree or a repository is copied from.
+pub(super) fn web_address<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let help = "write `https://HOST/PATH` of the folder that holds `.treeinfo` or `repodata`, without an account in it";
-    ruled(section, "url", "the address of a web server", help, crate::mirror::is_address);
+    ruled(section, "url", "the address of a web server", help, crate::mirror::is_address)
 }
 
 /// Reads the name of something that is served: a part of URLs, and of file names on the node.

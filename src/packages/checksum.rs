@@ -71,6 +71,11 @@ impl Checksum {
         let good = hex.len() == algorithm.digits() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
         good.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
     }
+
+    /// Takes the name of an algorithm, as metadata writes it, and its digits.
+    pub(crate) fn named(algorithm: &str, hex: &str) -> Option<Self> {
+        Self::new(algorithm.parse().ok()?, hex)
+    }
 }
 
 /// The checksums and names in a list in the format of `sha256sum`; other lines are left out.

@@ -6,7 +6,7 @@ use quick_xml::events::Event;
 
 use super::pieces::{Pieces, append};
 use super::primary::{MAX_BYTES, attribute};
-use super::{Algorithm, Checksum, Damaged, is_inside};
+use super::{Checksum, Damaged, is_inside};
 
 /// The file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Draft {
         if !is_inside(&path) {
             return Err(Damaged(format!("it places a package at `{shown}`, outside the repository")));
         }
-        let checksum = self.algorithm.parse::<Algorithm>().ok().and_then(|known| Checksum::new(known, &self.hex));
+        let checksum = Checksum::named(&self.algorithm, &self.hex);
         let checksum = checksum.ok_or_else(|| Damaged(format!("it gives `{shown}` no checksum that can be used")))?;
         let size = self.size.ok_or_else(|| Damaged(format!("it gives `{shown}` no length")))?;
         Ok(PackageFile { path, size, checksum })

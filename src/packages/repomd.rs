@@ -3,7 +3,7 @@
 use quick_xml::events::Event;
 
 use super::pieces::{Pieces, append};
-use super::{Algorithm, Checksum, Damaged, is_inside};
+use super::{Checksum, Damaged, is_inside};
 
 /// The purpose of a metadata file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +112,7 @@ impl Draft {
             return Err(Damaged(format!("it places `{}` at `{shown}`, outside the repository", self.kind)));
         }
         let algorithm = self.algorithm.unwrap_or_default();
-        let checksum = algorithm.parse::<Algorithm>().ok().and_then(|known| Checksum::new(known, &self.hex));
-        let Some(checksum) = checksum else {
+        let Some(checksum) = Checksum::named(&algorithm, &self.hex) else {
             if kind == Kind::Other {
                 return Ok(None);
             }

@@ -6,7 +6,27 @@ use std::process::{Child, Command, Stdio};
 use crate::support::network_lab::{Machine, inside, lay_cable, run, wait_until};
 use crate::support::serving::{PROGRAM, Serving};
 
-const PASSWORD: &str = "BMC-canary-7x9";
+pub(crate) const PASSWORD: &str = "BMC-canary-7x9";
+
+/// Where the programs of the OpenStack project are.
+pub(crate) fn tools() -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/sushy-tools");
+    assert!(tools.is_dir(), "{} is missing: tests/support/emulator makes it", tools.display());
+    tools
+}
+
+/// Python with these programs.
+pub(crate) fn python(words: &[&str]) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(words).env("PYTHONPATH", tools()).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// As openssl prints it: an independent reading of the certificate.
+pub(crate) fn fingerprint(certificate: &Path) -> String {
+    let said = run(&format!("openssl x509 -noout -fingerprint -sha256 -in {}", certificate.display()));
+    said.trim().rsplit('=').next().unwrap().to_string()
+}
 
 /// The emulator, which is ended with the test.
 struct Emulator {
@@ -16,8 +36,6 @@ struct Emulator {
 
 impl Emulator {
     fn started() -> Self {
-        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/sushy-tools");
-        assert!(tools.is_dir(), "{} is missing: tests/support/emulator makes it", tools.display());
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let certificate = |subject: &str, more: &str| {
@@ -31,11 +49,6 @@ impl Emulator {
         certificate("other", "");
         let leaf = "-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
         certificate("bmc", &format!("-CA {} -CAkey {} {leaf}", at("authority.pem"), at("authority-key.pem")));
-        let python = |words: &[&str]| {
-            let mut command = Command::new("/usr/bin/python3");
-            command.args(words).env("PYTHONPATH", &tools).env("PYTHONDONTWRITEBYTECODE", "1");
-            command
-        };
         let script =
             "import bcrypt, sys; print('rackstart:' + bcrypt.hashpw(sys.argv[1].encode(), bcrypt.gensalt(4)).decode())";
         let account = python(&["-c", script, PASSWORD]).output().unwrap();
@@ -44,7 +57,7 @@ impl Emulator {
         let (accounts, state) = (at("accounts"), folder.path().display());
         let text = format!("SUSHY_EMULATOR_AUTH_FILE = '{accounts}'\nSUSHY_EMULATOR_STATE_DIR = '{state}'\n");
         std::fs::write(at("emulator.conf"), text).unwrap();
-        let program = tools.join("bin/sushy-emulator").display().to_string();
+        let program = tools().join("bin/sushy-emulator").display().to_string();
         let words = ["--fake", "-i", "127.0.0.1", "-p", "8443", "--config", &at("emulator.conf")];
         let tls = ["--ssl-certificate", &at("bmc.pem"), "--ssl-key", &at("bmc-key.pem")];
         let log = std::fs::File::create(at("log")).unwrap();
@@ -64,12 +77,6 @@ impl Emulator {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.file("log")).unwrap_or_default()
-    }
-
-    /// As openssl prints it: an independent reading of the certificate.
-    fn fingerprint(&self) -> String {
-        let said = run(&format!("openssl x509 -noout -fingerprint -sha256 -in {}", self.file("bmc.pem").display()));
-        said.trim().rsplit('=').next().unwrap().to_string()
     }
 }
 
@@ -106,7 +113,7 @@ fn a_node_is_switched_by_its_bmc_whose_certificate_and_account_are_checked() {
         let _node = Machine::plugged_in();
         let bmc = Emulator::started();
         let key = |trust: &str| format!("{{ redfish = \"https://127.0.0.1:8443\", user = \"rackstart\", {trust} }}");
-        let pinned = key(&format!("fingerprint = \"{}\"", bmc.fingerprint()));
+        let pinned = key(&format!("fingerprint = \"{}\"", fingerprint(&bmc.file("bmc.pem"))));
         let serving = Serving::started(|folder| {
             with_power(folder, &pinned);
             Serving::plain(folder)

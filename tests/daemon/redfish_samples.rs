@@ -7,24 +7,16 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::power::set_password;
+use crate::power::{PASSWORD, fingerprint, python, set_password, tools};
 use crate::support::network_lab::{Machine, inside, lay_cable, run, wait_until};
 use crate::support::serving::Serving;
 
-const PASSWORD: &str = "BMC-canary-7x9";
 const PORT: u16 = 8444;
 
-fn tools() -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/sushy-tools");
-    assert!(tools.is_dir(), "{} is missing: tests/support/emulator makes it", tools.display());
-    tools
-}
-
-fn python(program: &str, words: &[&str]) -> Command {
-    let mut command = Command::new("/usr/bin/python3");
+/// A program of `tests/support`.
+fn player(program: &str, words: &[&str]) -> Command {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(program);
-    command.arg(program).args(words).env("PYTHONPATH", tools()).env("PYTHONDONTWRITEBYTECODE", "1");
-    command
+    python(&[&[program.to_str().unwrap()], words].concat())
 }
 
 /// A service of one scenario, which is ended with it.
@@ -44,7 +36,7 @@ impl Service {
         let (certificate, key, scenario) = (at("bmc.pem"), at("bmc-key.pem"), scenario.to_string());
         let words = [&port, &certificate, &key, &account, &samples, &scenario, &log.display().to_string()];
         let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
-        let process = python("redfish_service", &words).stdin(Stdio::null()).spawn().unwrap();
+        let process = player("redfish_service", &words).stdin(Stdio::null()).spawn().unwrap();
         let mut service = Self { process, log, read: 0 };
         wait_until("the service listens", || {
             assert!(service.process.try_wait().unwrap().is_none(), "the service ended");
@@ -82,7 +74,7 @@ impl Drop for Service {
 fn sushy(folder: &Path, what: &str) -> String {
     let certificate = folder.join("bmc.pem").display().to_string();
     let account = format!("rackstart:{PASSWORD}");
-    let output = python("sushy_client", &[what, &PORT.to_string(), &certificate, &account]).output().unwrap();
+    let output = player("sushy_client", &[what, &PORT.to_string(), &certificate, &account]).output().unwrap();
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -133,8 +125,7 @@ fn what_is_seen_and_sent_is_what_another_client_sees_and_sends() {
             at("bmc-key.pem"),
             at("bmc.pem")
         ));
-        let said = run(&format!("openssl x509 -noout -fingerprint -sha256 -in {}", at("bmc.pem")));
-        let fingerprint = said.trim().rsplit('=').next().unwrap();
+        let fingerprint = fingerprint(Path::new(&at("bmc.pem")));
         let power = format!(
             "{{ redfish = \"https://127.0.0.1:{PORT}\", user = \"rackstart\", fingerprint = \"{fingerprint}\" }}"
         );

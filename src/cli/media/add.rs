@@ -85,7 +85,7 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
         let by_hand = |failure: Failure| {
             failure.hint(format!("{} is complete; its block for the site file is:\n{block}", held.path.display()))
         };
-        let edited = config::with_held(&file.text, &held).map_err(|why| by_hand(Failure::fixable(why)))?;
+        let edited = config::with_held(&file.site.text, &held).map_err(|why| by_hand(Failure::fixable(why)))?;
         file.replace(&edited, place.templates).map_err(by_hand)?;
     }
     let mut notes = copied.as_ref().map(|copied| copied.notes.clone()).unwrap_or_default();
@@ -119,7 +119,10 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
             HeldKind::Tree => format!("next: `install_tree = \"{}\"` for the nodes that use it", held.name),
             HeldKind::Repository => "next: `releases`, `roles` or `install_trees` say which nodes use it".into(),
         };
-        text.push_str(&format!("\n{block}\nwritten to {}\n{next}, then `rackstart reload`\n", file.path.display()));
+        text.push_str(&format!(
+            "\n{block}\nwritten to {}\n{next}, then `rackstart reload`\n",
+            file.site.path.display()
+        ));
     } else if copied.is_none() {
         text.push_str(&format!("the site file has it already: {}\n", held.path.display()));
     }

@@ -1,15 +1,15 @@
 //! One file from a web server to this machine: what is here already is kept, what was begun goes on, and nothing gets its
 //! name before it has its checksum.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::progress::Progress;
 use super::web::{Refused, Web};
+use crate::media::Content;
 use crate::mirror::Piece;
-use crate::packages::Hasher;
 
 /// How often a server is asked for a file while nothing more of it comes.
 const TRIES: u32 = 4;
@@ -129,20 +129,14 @@ fn once(web: &Web, piece: &Piece, part: &Path, progress: &Progress, counted: &mu
 /// The length of a file that is what its list says; none otherwise. A file of which no list says anything is right when
 /// it has just come, and only then.
 fn right(path: &Path, piece: &Piece) -> Option<u64> {
-    let mut file = File::open(path).ok()?;
-    let about = file.metadata().ok()?;
-    if !about.is_file() || piece.size.is_some_and(|size| size != about.len()) {
+    let mut content = Content::named(path).ok()?;
+    let length = content.length();
+    if piece.size.is_some_and(|size| size != length) {
         return None;
     }
-    let Some(wanted) = &piece.checksum else {
-        return path.extension().is_some_and(|suffix| suffix == "part").then_some(about.len());
+    let is_right = match &piece.checksum {
+        Some(wanted) => content.checksum(wanted.algorithm).ok()? == wanted.hex,
+        None => path.extension().is_some_and(|suffix| suffix == "part"),
     };
-    let (mut hasher, mut buffer) = (Hasher::new(wanted.algorithm), vec![0; CHUNK]);
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => break,
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-    (hasher.hex() == wanted.hex).then_some(about.len())
+    is_right.then_some(length)
 }

@@ -9,13 +9,12 @@ mod remove;
 mod verify;
 mod web;
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::output::Output;
+use super::site_text::SiteText;
 use super::{Failure, print, tell_notes};
 use crate::config::{self, Held, HeldKind, SitePaths};
 use crate::words::{quote, suggest};
@@ -58,20 +57,15 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
 
 /// The site file as text: `check` may refuse it, because a tree is not there yet.
 struct File {
-    path: PathBuf,
-    text: String,
+    site: SiteText,
     shelf: Vec<Held>,
 }
 
 impl File {
     fn open(named: Option<&Path>) -> Result<Self, Failure> {
-        let named = config::find(named)?;
-        // A link stays a link: what it points to is replaced.
-        let path = fs::canonicalize(&named)
-            .map_err(|error| Failure::fixable(format!("cannot read the site file {}: {error}", named.display())))?;
-        let text = config::read_text(&path)?;
-        let shelf = config::shelf(&text);
-        Ok(Self { path, text, shelf })
+        let site = SiteText::open(named)?;
+        let shelf = config::shelf(&site.text);
+        Ok(Self { site, shelf })
     }
 
     /// Whatever has that name.
@@ -92,16 +86,8 @@ impl File {
     /// Proves the edited text, and puts it in the place of the file. Another tree may be missing: it may be the next one
     /// that is added.
     fn replace(&self, edited: &str, templates: Option<&Path>) -> Result<(), Failure> {
-        tell_notes(&config::load_edited_to_plan(&self.path, edited, templates)?.notes);
-        let unwritten = |error: &io::Error| {
-            Failure::fixable(format!("cannot write the site file {}: {error}", self.path.display()))
-                .hint("it is unchanged; run as the user who owns it")
-        };
-        match config::replace(&self.path, &self.text, edited) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(unwritten(&io::Error::other("somebody else is writing it"))),
-            Err(error) => Err(unwritten(&error)),
-        }
+        tell_notes(&config::load_edited_to_plan(&self.site.path, edited, templates)?.notes);
+        self.site.replace(edited)
     }
 }
 

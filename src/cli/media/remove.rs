@@ -52,7 +52,7 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
                 .hint("leave `--delete` out, or remove the other first"));
         }
     }
-    let edited = config::without(&file.text, held)
+    let edited = config::without(&file.site.text, held)
         .map_err(|why| Failure::fixable(why).hint(format!("take the block of {} out by hand", held.name)))?;
     if args.delete && !args.yes {
         print(&format!("{path} is going to be deleted: {} `{}`\n", held.kind.word(), held.name))?;
@@ -69,5 +69,5 @@ pub(super) fn run(place: SitePaths<'_>, args: &Args) -> Result<(), Failure> {
         return print(&json(&Told { name: &held.name, path: &held.path, deleted: args.delete })?);
     }
     let files = if args.delete { "its copy is deleted" } else { "its files stay" };
-    print(&format!("`{}` is out of {}; {files}\nnext: `rackstart reload`\n", held.name, file.path.display()))
+    print(&format!("`{}` is out of {}; {files}\nnext: `rackstart reload`\n", held.name, file.site.path.display()))
 }
